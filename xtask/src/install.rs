@@ -1,0 +1,220 @@
+//! Installs what the tests need and the machine lacks. Quick when nothing is missing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{postgres, shell};
+
+/// A Debian package, and how we see that its content is there, however it came.
+struct Package {
+    name: &'static str,
+    proof: Proof,
+}
+
+enum Proof {
+    Program(&'static str),
+    File(&'static str),
+    PostgresServer,
+    /// A line of Python that fails without it.
+    Python(&'static str),
+}
+
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "postgresql",
+        proof: Proof::PostgresServer,
+    },
+    Package {
+        name: "zbar-tools",
+        proof: Proof::Program("zbarimg"),
+    },
+    Package {
+        name: "librsvg2-bin",
+        proof: Proof::Program("rsvg-convert"),
+    },
+    Package {
+        name: "chromium",
+        proof: Proof::Program("chromium"),
+    },
+    Package {
+        name: "chromium-driver",
+        proof: Proof::Program("chromedriver"),
+    },
+    Package {
+        name: "poppler-utils",
+        proof: Proof::Program("pdftotext"),
+    },
+    Package {
+        name: "fonts-wqy-microhei",
+        proof: Proof::File("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
+    },
+    Package {
+        name: "fonts-noto-core",
+        proof: Proof::File("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
+    },
+    Package {
+        name: "python3",
+        proof: Proof::Program("python3"),
+    },
+    Package {
+        name: "python3-venv",
+        proof: Proof::Python("import ensurepip, venv"),
+    },
+    // The last two: some Python packages of the tests come as source.
+    Package {
+        name: "python3-dev",
+        proof: Proof::Python("import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')"),
+    },
+    Package {
+        name: "g++",
+        proof: Proof::Program("c++"),
+    },
+];
+
+const ATTEMPTS: u32 = 3;
+
+/// Installs Debian packages, the Python packages of `xtask/requirements.txt` and cargo-nextest.
+///
+/// Changes nothing where all is there. Debian packages need root and `apt-get`; without them the
+/// error names the packages, so that they can be installed by hand.
+pub fn install() -> Result<()> {
+    install_debian_packages()?;
+    install_python_packages()?;
+    install_nextest()
+}
+
+/// The Python that has the packages of `xtask/requirements.txt`.
+pub fn python() -> PathBuf {
+    environment().join("bin/python")
+}
+
+fn environment() -> PathBuf {
+    shell::tools_folder().join("venv")
+}
+
+fn is_present(package: &Package) -> bool {
+    match package.proof {
+        Proof::Program(name) => shell::find_program(name).is_some(),
+        Proof::File(path) => Path::new(path).exists(),
+        Proof::PostgresServer => postgres::find_programs().is_ok(),
+        Proof::Python(line) => shell::output(Command::new("python3").args(["-c", line])).is_ok(),
+    }
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    PACKAGES
+        .iter()
+        .filter(|package| !is_present(package))
+        .map(|package| package.name)
+        .collect()
+}
+
+fn install_debian_packages() -> Result<()> {
+    let missing = missing_packages();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install_with_apt(&missing)?;
+    let still_missing = missing_packages();
+    if !still_missing.is_empty() {
+        bail!(
+            "apt-get installed {}, yet their programs or files are not where the tests look for them",
+            still_missing.join(" ")
+        );
+    }
+    Ok(())
+}
+
+fn install_with_apt(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    if shell::find_program("apt-get").is_none() {
+        bail!(
+            "the tests need what Debian packages as {names}; there is no apt-get here, install them in this system's way"
+        );
+    }
+    if !shell::is_root()? {
+        bail!("the tests need Debian packages that only root may install; run: sudo apt-get install {names}");
+    }
+    retry(|| {
+        shell::run(&mut apt_get(&["update"]))?;
+        shell::run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(packages))
+    })
+    .with_context(|| format!("could not install {names}; is there a network? Then run `cargo xtask install` again"))
+}
+
+/// Waits for another apt instead of failing, and asks no question.
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args([
+            "-o",
+            "DPkg::Lock::Timeout=300",
+            "-o",
+            "Acquire::Retries=3",
+            "--quiet",
+            "--quiet",
+        ])
+        .args(arguments);
+    command
+}
+
+/// The copy of `requirements.txt` inside the environment tells what it was made from: equal means
+/// nothing to do, different means it is made anew, so that no package of an older list stays.
+fn install_python_packages() -> Result<()> {
+    let requirements = shell::root().join("xtask/requirements.txt");
+    let wanted =
+        fs::read_to_string(&requirements).with_context(|| format!("could not read {}", requirements.display()))?;
+    let stamp = environment().join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted)
+        && shell::output(Command::new(python()).arg("--version")).is_ok()
+    {
+        return Ok(());
+    }
+    shell::run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(environment()),
+    )?;
+    retry(|| {
+        shell::run(
+            Command::new(python())
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--requirement",
+                ])
+                .arg(&requirements),
+        )
+    })
+    .context("could not install the Python packages of xtask/requirements.txt; is there a network?")?;
+    fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))
+}
+
+fn install_nextest() -> Result<()> {
+    if shell::output(&mut shell::cargo(&["nextest", "--version"])).is_ok() {
+        return Ok(());
+    }
+    retry(|| shell::run(&mut shell::cargo(&["install", "cargo-nextest", "--locked"])))
+        .context("could not install cargo-nextest; is there a network?")
+}
+
+/// Networks fail for a while: three attempts, with a pause that grows.
+#[expect(clippy::disallowed_methods, reason = "there is no event to wait for")]
+fn retry(action: impl Fn() -> Result<()>) -> Result<()> {
+    for attempt in 1..ATTEMPTS {
+        match action() {
+            Ok(()) => return Ok(()),
+            Err(error) => eprintln!("{error:#}; trying again"),
+        }
+        std::thread::sleep(Duration::from_secs(5 * u64::from(attempt)));
+    }
+    action()
+}

@@ -1,0 +1,79 @@
+//! Developer commands: `cargo xtask --help`.
+//!
+//! `cargo xtask test` is the whole proof and the only command that continuous integration calls;
+//! `cargo xtask check` is its quick part.
+
+mod install;
+mod postgres;
+mod shell;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+use crate::postgres::Durability;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Developer commands of Onescan",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what the tests need and this machine lacks (Debian packages, Python packages, cargo-nextest)
+    Install,
+    /// The quick part of `test`, for every minute: format, tidy, lint with warnings denied
+    Check,
+    /// Rules of the house that no compiler knows: crate arrows, orphan files, rows without a test
+    Tidy,
+    /// The whole proof: install, check, every test on SQLite and PostgreSQL, documentation
+    Test {
+        /// Arguments for `cargo nextest run`, after `--`: a part of a test's name, `--no-capture`, …
+        #[arg(last = true)]
+        nextest: Vec<String>,
+    },
+    /// Run the tests and accept every snapshot that changed; look at the diff before you commit
+    Snapshot {
+        /// Arguments for `cargo nextest run`, after `--`
+        #[arg(last = true)]
+        nextest: Vec<String>,
+    },
+    /// A private PostgreSQL for development, with its data under /var/tmp
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DbCommand {
+    /// Start it, unless it runs, and print its address
+    Start {
+        /// Write through to the disk as in production: slower, and what a measurement needs
+        #[arg(long)]
+        durable: bool,
+    },
+    /// Stop it and remove its data
+    Stop,
+    /// Print the value for ONESCAN_TEST_POSTGRES_URL
+    Url,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Install => install::install(),
+        Command::Check => test::check(),
+        Command::Tidy => tidy::tidy(),
+        Command::Test { nextest } => test::test(&nextest),
+        Command::Snapshot { nextest } => test::snapshot(&nextest),
+        Command::Db(DbCommand::Start { durable }) => {
+            postgres::start(if durable { Durability::Full } else { Durability::None })
+        }
+        Command::Db(DbCommand::Stop) => postgres::stop(),
+        Command::Db(DbCommand::Url) => postgres::print_url(),
+    }
+}

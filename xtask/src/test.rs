@@ -1,0 +1,80 @@
+//! The proof: format, tidy, lint, tests on both databases, documentation.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::postgres::{Durability, GuardedCluster};
+use crate::shell::{self, Steps};
+use crate::{install, tidy};
+
+/// Format, tidy and lint, all three even when one fails, so that one run shows everything.
+pub fn check() -> Result<()> {
+    let mut steps = Steps::default();
+    let result = check_in(&mut steps);
+    steps.print_times();
+    result
+}
+
+/// Installs, checks, then runs every test against SQLite and a private PostgreSQL.
+///
+/// Stops at the first step that fails. With the variable CI set, nextest takes its profile `ci`:
+/// no test is left out after a failure, and the end lists every failed and slow test.
+pub fn test(nextest: &[String]) -> Result<()> {
+    let mut steps = Steps::default();
+    let result = test_in(&mut steps, nextest);
+    steps.print_times();
+    if result.is_ok() {
+        eprintln!("all is well");
+    }
+    result
+}
+
+/// Runs the tests and writes every changed snapshot over the old one.
+pub fn snapshot(nextest: &[String]) -> Result<()> {
+    install::install()?;
+    let cluster = GuardedCluster::start(Durability::None)?;
+    shell::run(nextest_command(&cluster, nextest).env("INSTA_UPDATE", "always"))
+}
+
+fn check_in(steps: &mut Steps) -> Result<()> {
+    let results = [
+        steps.run("format", || shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))),
+        steps.run("tidy", tidy::tidy),
+        steps.run("lint", || {
+            let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+            shell::run(&mut shell::cargo(&arguments))
+        }),
+    ];
+    let failures: Vec<String> = results
+        .into_iter()
+        .filter_map(|result| result.err().map(|error| format!("{error:#}")))
+        .collect();
+    if !failures.is_empty() {
+        bail!("{}", failures.join("\n"));
+    }
+    Ok(())
+}
+
+fn test_in(steps: &mut Steps, nextest: &[String]) -> Result<()> {
+    steps.run("install", install::install)?;
+    check_in(steps)?;
+    let cluster = steps.run("database", || GuardedCluster::start(Durability::None))?;
+    steps.run("tests", || shell::run(&mut nextest_command(&cluster, nextest)))?;
+    drop(cluster);
+    steps.run("documentation", || {
+        shell::run(shell::cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    })
+}
+
+fn nextest_command(cluster: &GuardedCluster, arguments: &[String]) -> Command {
+    let mut command = shell::cargo(&["nextest", "run", "--workspace"]);
+    if shell::is_ci() {
+        command.args(["--profile", "ci"]);
+    }
+    command
+        .args(arguments)
+        .env("ONESCAN_TEST_POSTGRES_URL", cluster.url())
+        .env("ONESCAN_TEST_PYTHON", install::python());
+    command
+}
