@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -146,7 +146,7 @@ fn install_with_apt(packages: &[&str]) -> Result<()> {
     .with_context(|| format!("could not install {names}; is there a network? Then run `cargo xtask install` again"))
 }
 
-/// Waits for another apt instead of failing, and asks no question.
+/// Waits for another apt instead of failing, asks no question and says only what went wrong.
 fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command
@@ -159,6 +159,7 @@ fn apt_get(arguments: &[&str]) -> Command {
             "--quiet",
             "--quiet",
         ])
+        .stdout(Stdio::null())
         .args(arguments);
     command
 }

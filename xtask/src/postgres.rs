@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -100,21 +100,24 @@ impl Drop for GuardedCluster {
     }
 }
 
-/// `cargo xtask db start`: prints the address on standard output. A cluster that already runs is left as it is.
+/// `cargo xtask db start`: prints the address on standard output. A cluster that is there keeps its data and its
+/// durability; it is only started if it does not run.
 pub fn start(durability: Durability) -> Result<()> {
-    let cluster = match Cluster::of_developer()? {
+    let mut cluster = match Cluster::of_developer()? {
         Some(cluster) => cluster,
         None => {
-            let mut cluster = Cluster {
+            let cluster = Cluster {
                 folder: make_folder()?,
                 port: 0,
             };
             cluster.initialise(durability)?;
-            cluster.start()?;
-            cluster.remember()?;
             cluster
         }
     };
+    if !cluster.is_running() {
+        cluster.start()?;
+        cluster.remember()?;
+    }
     eprintln!(
         "PostgreSQL runs in {}; `cargo xtask db stop` ends it",
         cluster.folder.display()
@@ -129,7 +132,10 @@ pub fn stop() -> Result<()> {
         eprintln!("there is no PostgreSQL to stop");
         return Ok(());
     };
-    cluster.stop()?;
+    if cluster.is_running() {
+        cluster.control(&["stop", "--wait", "--mode", "fast"])?;
+    }
+    fs::remove_dir_all(&cluster.folder).with_context(|| format!("could not remove {}", cluster.folder.display()))?;
     fs::remove_file(note())?;
     eprintln!("stopped, and {} removed", cluster.folder.display());
     Ok(())
@@ -137,10 +143,10 @@ pub fn stop() -> Result<()> {
 
 /// `cargo xtask db url`.
 pub fn print_url() -> Result<()> {
-    let Some(cluster) = Cluster::of_developer()? else {
-        bail!("no PostgreSQL runs; start one with `cargo xtask db start`");
-    };
-    println!("{}", cluster.url());
+    match Cluster::of_developer()?.filter(Cluster::is_running) {
+        Some(cluster) => println!("{}", cluster.url()),
+        None => bail!("no PostgreSQL runs; start one with `cargo xtask db start`"),
+    }
     Ok(())
 }
 
@@ -169,7 +175,7 @@ pub fn find_programs() -> Result<PathBuf> {
 }
 
 impl Cluster {
-    /// The cluster of `db start`, if it still runs.
+    /// The cluster of `db start`, unless its folder is gone.
     fn of_developer() -> Result<Option<Self>> {
         let Ok(text) = fs::read_to_string(note()) else {
             return Ok(None);
@@ -181,8 +187,12 @@ impl Cluster {
             folder: folder.into(),
             port: port.parse()?,
         };
-        let is_running = cluster.control(&["status"]).is_ok();
-        Ok(is_running.then_some(cluster))
+        Ok(cluster.folder.exists().then_some(cluster))
+    }
+
+    /// The folder names a living process and the port answers; after a crash another program may have either.
+    fn is_running(&self) -> bool {
+        self.control(&["status"]).is_ok() && TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 
     fn remember(&self) -> Result<()> {
@@ -245,11 +255,6 @@ impl Cluster {
         }
         let said = fs::read_to_string(&log).unwrap_or_default();
         bail!("PostgreSQL did not start; its log:\n{said}")
-    }
-
-    fn stop(&self) -> Result<()> {
-        self.control(&["stop", "--wait", "--mode", "fast"])?;
-        fs::remove_dir_all(&self.folder).with_context(|| format!("could not remove {}", self.folder.display()))
     }
 
     fn control(&self, arguments: &[&str]) -> Result<()> {
