@@ -53,14 +53,14 @@ struct Tree {
 
 impl Tree {
     fn of_workspace() -> Result<Self> {
-        let listed = shell::output(Command::new("git").current_dir(shell::root()).args([
-            "-c",
-            "core.quotePath=false",
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]))?;
+        // The clone may belong to another user than the one who tests it, as in a container.
+        let trusted = format!("safe.directory={}", shell::root().display());
+        let listed = shell::output(
+            Command::new("git")
+                .current_dir(shell::root())
+                .args(["-c", &trusted, "-c", "core.quotePath=false", "ls-files"])
+                .args(["--cached", "--others", "--exclude-standard"]),
+        )?;
         let mut files = BTreeMap::new();
         for path in listed.lines() {
             // A file that was deleted and not yet committed is listed, and is gone.
