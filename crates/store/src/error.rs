@@ -45,10 +45,7 @@ pub enum DbError {
     },
     /// The parameters do not fit the statement.
     #[error("{statement}: {problem}")]
-    Parameters {
-        statement: &'static str,
-        problem: String,
-    },
+    Parameters { statement: &'static str, problem: String },
     /// An earlier statement of this transaction failed, so nothing of it can be kept.
     #[error("an earlier statement of this transaction failed")]
     Aborted,
@@ -60,10 +57,7 @@ pub enum DbError {
     Version(String),
     /// Any other refusal of the engine.
     #[error("{statement}: {message}")]
-    Sql {
-        statement: &'static str,
-        message: String,
-    },
+    Sql { statement: &'static str, message: String },
 }
 
 impl DbError {

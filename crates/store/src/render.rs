@@ -250,9 +250,7 @@ fn set_form(template: &str, lock: &str, marks: &[Mark]) -> Option<SetForm> {
 fn set_select(template: &str, lock: &str, given: &str) -> SetForm {
     let select = fill_given(template);
     SetForm {
-        sql: format!(
-            "select given.given_ord, found.* from {given} cross join lateral ({select}{lock}) as found"
-        ),
+        sql: format!("select given.given_ord, found.* from {given} cross join lateral ({select}{lock}) as found"),
         rows: SetRows::Numbered,
     }
 }
@@ -267,9 +265,7 @@ fn set_insert(template: &str, given: &str) -> Option<SetForm> {
     if let Some((head, select)) = split_top_level(body, " select ") {
         let select = fill_given(select.trim_start());
         return Some(SetForm {
-            sql: format!(
-                "{head} select found.* from {given} cross join lateral ({select}) as found{tail}"
-            ),
+            sql: format!("{head} select found.* from {given} cross join lateral ({select}) as found{tail}"),
             rows: SetRows::InOrder(Vec::new()),
         });
     }
@@ -511,7 +507,10 @@ mod tests {
     #[test]
     fn malformed_texts_are_refused() {
         for (sql, reason) in [
-            ("select a::text from t", "a colon without a name; casts other than of marks are written cast(…)"),
+            (
+                "select a::text from t",
+                "a colon without a name; casts other than of marks are written cast(…)",
+            ),
             ("select :a::int", "mark a has a kind other than text or bytea"),
             ("select :a, :a::text", "mark a has two kinds"),
             ("select 'a", "a quote is not closed"),

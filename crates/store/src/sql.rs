@@ -102,8 +102,7 @@ impl Row {
     }
 
     pub fn int(&self, column: usize) -> Result<i64, DbError> {
-        self.opt_int(column)?
-            .ok_or_else(|| self.mismatch(column, "bigint"))
+        self.opt_int(column)?.ok_or_else(|| self.mismatch(column, "bigint"))
     }
 
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, DbError> {
@@ -116,8 +115,7 @@ impl Row {
 
     /// An integer that must fit a narrower type, such as a bucket.
     pub fn number<T: TryFrom<i64>>(&self, column: usize) -> Result<T, DbError> {
-        T::try_from(self.int(column)?)
-            .map_err(|_| self.mismatch(column, std::any::type_name::<T>()))
+        T::try_from(self.int(column)?).map_err(|_| self.mismatch(column, std::any::type_name::<T>()))
     }
 
     pub fn opt_number<T: TryFrom<i64>>(&self, column: usize) -> Result<Option<T>, DbError> {
@@ -133,8 +131,7 @@ impl Row {
     }
 
     pub fn text(&self, column: usize) -> Result<&str, DbError> {
-        self.opt_text(column)?
-            .ok_or_else(|| self.mismatch(column, "text"))
+        self.opt_text(column)?.ok_or_else(|| self.mismatch(column, "text"))
     }
 
     pub fn opt_text(&self, column: usize) -> Result<Option<&str>, DbError> {
@@ -146,8 +143,7 @@ impl Row {
     }
 
     pub fn bytes(&self, column: usize) -> Result<&[u8], DbError> {
-        self.opt_bytes(column)?
-            .ok_or_else(|| self.mismatch(column, "bytes"))
+        self.opt_bytes(column)?.ok_or_else(|| self.mismatch(column, "bytes"))
     }
 
     pub fn opt_bytes(&self, column: usize) -> Result<Option<&[u8]>, DbError> {
@@ -160,8 +156,7 @@ impl Row {
 
     /// Moves a text out; the column reads as null afterwards.
     pub fn take_text(&mut self, column: usize) -> Result<String, DbError> {
-        self.take_opt_text(column)?
-            .ok_or_else(|| self.mismatch(column, "text"))
+        self.take_opt_text(column)?.ok_or_else(|| self.mismatch(column, "text"))
     }
 
     pub fn take_opt_text(&mut self, column: usize) -> Result<Option<String>, DbError> {
@@ -186,6 +181,13 @@ impl Row {
         }
     }
 
+    /// Takes off the first column of a set statement's row: the number of its set, from 1.
+    pub(crate) fn split_number(mut self) -> Result<(usize, Self), DbError> {
+        let number = self.number(0)?;
+        self.values.remove(0);
+        Ok((number, self))
+    }
+
     fn take(&mut self, column: usize) -> Value {
         std::mem::replace(&mut self.values[column], Value::Null)
     }
@@ -195,11 +197,7 @@ impl Row {
         DbError::Decode {
             column,
             expected,
-            found: self
-                .values
-                .get(column)
-                .map_or("no such column", Value::kind)
-                .to_owned(),
+            found: self.values.get(column).map_or("no such column", Value::kind).to_owned(),
         }
     }
 }

@@ -48,9 +48,8 @@ impl Statement {
     /// finds it.
     #[must_use]
     pub fn forms(&self) -> &Forms {
-        self.forms.get_or_init(|| {
-            render::render(self.sql).unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
-        })
+        self.forms
+            .get_or_init(|| render::render(self.sql).unwrap_or_else(|problem| panic!("{}: {problem}", self.name)))
     }
 
     /// Refuses a wrong number or kind of parameters, alike on both engines.
