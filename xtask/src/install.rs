@@ -132,12 +132,10 @@ fn install_debian_packages() -> Result<()> {
 fn install_with_apt(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if shell::find_program("apt-get").is_none() {
-        bail!(
-            "the tests need what Debian packages as {names}; there is no apt-get here, install them in this system's way"
-        );
+        bail!("the tests need the content of these Debian packages: {names}; without apt-get here, install it by hand");
     }
     if !shell::is_root()? {
-        bail!("the tests need Debian packages that only root may install; run: sudo apt-get install {names}");
+        bail!("only root may install the Debian packages that the tests need; run: sudo apt-get install {names}");
     }
     retry(|| {
         shell::run(&mut apt_get(&["update"]))?;
