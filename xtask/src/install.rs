@@ -9,12 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{postgres, shell};
 
-/// A Debian package, and how we see that its content is there, however it came.
-struct Package {
-    name: &'static str,
-    proof: Proof,
-}
-
+/// How we see that the content of a Debian package is there, however it came.
 enum Proof {
     Program(&'static str),
     File(&'static str),
@@ -23,56 +18,29 @@ enum Proof {
     Python(&'static str),
 }
 
-const PACKAGES: &[Package] = &[
-    Package {
-        name: "postgresql",
-        proof: Proof::PostgresServer,
-    },
-    Package {
-        name: "zbar-tools",
-        proof: Proof::Program("zbarimg"),
-    },
-    Package {
-        name: "librsvg2-bin",
-        proof: Proof::Program("rsvg-convert"),
-    },
-    Package {
-        name: "chromium",
-        proof: Proof::Program("chromium"),
-    },
-    Package {
-        name: "chromium-driver",
-        proof: Proof::Program("chromedriver"),
-    },
-    Package {
-        name: "poppler-utils",
-        proof: Proof::Program("pdftotext"),
-    },
-    Package {
-        name: "fonts-wqy-microhei",
-        proof: Proof::File("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
-    },
-    Package {
-        name: "fonts-noto-core",
-        proof: Proof::File("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
-    },
-    Package {
-        name: "python3",
-        proof: Proof::Program("python3"),
-    },
-    Package {
-        name: "python3-venv",
-        proof: Proof::Python("import ensurepip, venv"),
-    },
+const PACKAGES: &[(&str, Proof)] = &[
+    ("postgresql", Proof::PostgresServer),
+    ("zbar-tools", Proof::Program("zbarimg")),
+    ("librsvg2-bin", Proof::Program("rsvg-convert")),
+    ("chromium", Proof::Program("chromium")),
+    ("chromium-driver", Proof::Program("chromedriver")),
+    ("poppler-utils", Proof::Program("pdftotext")),
+    (
+        "fonts-wqy-microhei",
+        Proof::File("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
+    ),
+    (
+        "fonts-noto-core",
+        Proof::File("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
+    ),
+    ("python3", Proof::Program("python3")),
+    ("python3-venv", Proof::Python("import ensurepip, venv")),
     // The last two: some Python packages of the tests come as source.
-    Package {
-        name: "python3-dev",
-        proof: Proof::Python("import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')"),
-    },
-    Package {
-        name: "g++",
-        proof: Proof::Program("c++"),
-    },
+    (
+        "python3-dev",
+        Proof::Python("import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')"),
+    ),
+    ("g++", Proof::Program("c++")),
 ];
 
 const ATTEMPTS: u32 = 3;
@@ -96,8 +64,8 @@ fn environment() -> PathBuf {
     shell::tools_folder().join("venv")
 }
 
-fn is_present(package: &Package) -> bool {
-    match package.proof {
+fn is_present(proof: &Proof) -> bool {
+    match proof {
         Proof::Program(name) => shell::find_program(name).is_some(),
         Proof::File(path) => Path::new(path).exists(),
         Proof::PostgresServer => postgres::find_programs().is_ok(),
@@ -108,8 +76,8 @@ fn is_present(package: &Package) -> bool {
 fn missing_packages() -> Vec<&'static str> {
     PACKAGES
         .iter()
-        .filter(|package| !is_present(package))
-        .map(|package| package.name)
+        .filter(|(_, proof)| !is_present(proof))
+        .map(|(name, _)| *name)
         .collect()
 }
 
@@ -149,14 +117,9 @@ fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command
         .env("DEBIAN_FRONTEND", "noninteractive")
-        .args([
-            "-o",
-            "DPkg::Lock::Timeout=300",
-            "-o",
-            "Acquire::Retries=3",
-            "--quiet",
-            "--quiet",
-        ])
+        .args(["-o", "DPkg::Lock::Timeout=300"])
+        .args(["-o", "Acquire::Retries=3"])
+        .args(["--quiet", "--quiet"])
         .stdout(Stdio::null())
         .args(arguments);
     command
@@ -174,24 +137,12 @@ fn install_python_packages() -> Result<()> {
     {
         return Ok(());
     }
-    shell::run(
-        Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(environment()),
-    )?;
+    let mut make = Command::new("python3");
+    shell::run(make.args(["-m", "venv", "--clear"]).arg(environment()))?;
     retry(|| {
-        shell::run(
-            Command::new(python())
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "--requirement",
-                ])
-                .arg(&requirements),
-        )
+        let mut pip = Command::new(python());
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        shell::run(pip.arg("--requirement").arg(&requirements))
     })
     .context("could not install the Python packages of xtask/requirements.txt; is there a network?")?;
     fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))
