@@ -1,1 +1,28 @@
+//! The platforms of the patents and what joins them: per platform its contract, its in-process form, and the port its
+//! in-process form needs from the store.
+//!
+//! | module | platform | contract | port |
+//! |---|---|---|---|
+//! | [`codes`] | service platform | [`codes::Codes`] | [`codes::CodeStore`] |
+//! | [`profiles`] | management platform | [`profiles::Profiles`] | [`profiles::ProfileStore`] |
+//! | [`payments`] | payment platform | [`payments::Payments`] | [`payments::PaymentStore`] |
+//! | [`invoicing`] | invoice platform | [`invoicing::Invoicing`] | [`invoicing::InvoiceStore`] |
+//! | [`processing`] | processing platform | – | – |
+//!
+//! [`people`], [`institutions`], [`merchants`] and [`access`] keep who everybody is.
+//!
+//! **Invariant:** [`processing`] knows the contracts only, never an in-process form: any platform can be remote (S21).
+//! **Invariant:** no database transaction spans two platforms.
 
+pub mod access;
+pub mod batch;
+pub mod codes;
+pub mod env;
+pub mod error;
+pub mod institutions;
+pub mod invoicing;
+pub mod merchants;
+pub mod payments;
+pub mod people;
+//TEMP pub mod processing;
+pub mod profiles;

@@ -1,0 +1,117 @@
+//! Who is asking: passwords, sessions, keys, and the [`Actor`] that only authentication can make.
+
+//TEMP mod password;
+//TEMP mod service;
+
+use async_trait::async_trait;
+use onescan_domain::ids::{InstitutionId, KeyId, MerchantId, PersonId, SessionId, TerminalId};
+use onescan_domain::merchants::{Terminal, TerminalTrust};
+
+//TEMP pub use password::{PasswordRefusal, Passwords};
+//TEMP pub use service::{AccessControl, AccessRefusal, KeySecret, SessionToken};
+
+use crate::error::Result;
+use crate::payments::TerminalFacts;
+
+/// Whom a credential stands for. The tenant comes from here, never from a request's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    Person(PersonActor),
+    Terminal(TerminalActor),
+    /// A program of an institution; may do what an administrator may.
+    Institution {
+        key: KeyId,
+        institution: InstitutionId,
+    },
+    /// A merchant's back office.
+    Merchant {
+        key: KeyId,
+        merchant: MerchantId,
+    },
+    /// Who runs the server.
+    Operator {
+        key: Option<KeyId>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonActor {
+    pub person: PersonId,
+    pub session: SessionId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalActor {
+    pub facts: TerminalFacts,
+    pub terminal: Terminal,
+    pub trust: TerminalTrust,
+    pub merchant_name: String,
+    pub currency: onescan_domain::money::Currency,
+}
+
+/// What a key is for; one key, one purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyHolder {
+    Terminal(TerminalId),
+    Institution(InstitutionId),
+    Merchant(MerchantId),
+    Operator,
+}
+
+impl KeyHolder {
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Terminal(_) => "terminal",
+            Self::Institution(_) => "institution",
+            Self::Merchant(_) => "merchant",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// A key's row. The secret is not in it, only its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub id: KeyId,
+    pub holder: KeyHolder,
+    pub name: String,
+    pub secret_hash: String,
+    pub created_at: i64,
+    pub revoked_at: Option<i64>,
+}
+
+/// Who a session belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionHolder {
+    Person(PersonId),
+    /// A till in a browser: signed in with a terminal's key and dead with it.
+    Terminal {
+        key: KeyId,
+        terminal: TerminalId,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub holder: SessionHolder,
+    pub secret_hash: String,
+    /// What the browser calls itself, cut to 200 characters.
+    pub agent: String,
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+#[async_trait]
+pub trait AccessStore: Send + Sync {
+    async fn insert_key(&self, key: &Key) -> Result<()>;
+    async fn find_key(&self, id: KeyId) -> Result<Option<Key>>;
+    /// Sets the time where it is not set; returns whether there was such a key.
+    async fn revoke_key(&self, id: KeyId, at: i64) -> Result<bool>;
+    async fn list_keys(&self, holder: KeyHolder) -> Result<Vec<Key>>;
+    async fn insert_session(&self, session: &Session) -> Result<()>;
+    async fn find_session(&self, id: SessionId) -> Result<Option<Session>>;
+    async fn delete_session(&self, id: SessionId) -> Result<()>;
+    async fn delete_expired_sessions(&self, now: i64) -> Result<u64>;
+    async fn list_sessions_of_person(&self, person: PersonId) -> Result<Vec<Session>>;
+}

@@ -1,0 +1,31 @@
+//! Merchants, stores and terminals.
+
+//TEMP mod service;
+
+use async_trait::async_trait;
+use onescan_domain::ids::{KeyId, MerchantId, StoreId, TerminalId};
+use onescan_domain::merchants::{Merchant, Store, Terminal, TerminalGuard};
+
+//TEMP pub use service::{MerchantRefusal, Merchants, NewMerchant, NewStore, NewTerminal};
+
+use crate::error::Result;
+
+#[async_trait]
+pub trait MerchantStore: Send + Sync {
+    /// Writes the merchant and its account in one commit.
+    async fn insert(&self, merchant: &Merchant) -> Result<()>;
+    async fn find(&self, id: MerchantId) -> Result<Option<Merchant>>;
+    async fn list(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>>;
+    async fn insert_store(&self, store: &Store) -> Result<()>;
+    async fn find_store(&self, id: StoreId) -> Result<Option<Store>>;
+    async fn list_stores(&self, merchant: MerchantId) -> Result<Vec<Store>>;
+    async fn insert_terminal(&self, terminal: &Terminal) -> Result<()>;
+    async fn find_terminal(&self, id: TerminalId) -> Result<Option<Terminal>>;
+    async fn list_terminals(&self, merchant: MerchantId) -> Result<Vec<Terminal>>;
+    /// The terminal, its merchant and its store, as a request needs them.
+    async fn load_terminal(&self, id: TerminalId) -> Result<Option<(Terminal, Merchant, Store)>>;
+    async fn find_guard(&self, id: TerminalId) -> Result<TerminalGuard>;
+    async fn update_guard(&self, id: TerminalId, guard: TerminalGuard) -> Result<()>;
+    /// Keys of the terminal that are not revoked.
+    async fn list_keys(&self, terminal: TerminalId) -> Result<Vec<KeyId>>;
+}
