@@ -34,7 +34,7 @@ pub struct Db {
 #[derive(Debug)]
 enum Inner {
     Sqlite(SqliteDb),
-    Postgres(PostgresDb),
+    Postgres(Box<PostgresDb>),
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Db {
         let counters = Arc::new(Counters::default());
         let inner = match config {
             DbConfig::Sqlite(config) => Inner::Sqlite(open_sqlite(config, Arc::clone(&counters))?),
-            DbConfig::Postgres(config) => Inner::Postgres(open_postgres(config).await?),
+            DbConfig::Postgres(config) => Inner::Postgres(Box::new(open_postgres(config).await?)),
         };
         Ok(Self {
             inner: Arc::new(inner),

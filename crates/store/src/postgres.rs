@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use futures_util::stream::TryStreamExt as _;
@@ -23,7 +23,7 @@ use crate::postgres_value::{Array, arrays, read_row};
 use crate::render::{SetForm, SetRows};
 use crate::sql::{Row, Value};
 use crate::statement::Statement;
-use crate::stats::Counters;
+use crate::stats::{Counters, Stopwatch};
 use crate::tx::{BoxFuture, Tx, Write};
 
 const OLDEST_VERSION: i64 = 150_000;
@@ -543,10 +543,10 @@ where
             _ => Attempt::Done(outcome),
         };
     }
-    let started = Instant::now();
+    let started = Stopwatch::start();
     match session.commit().await {
         Ok(()) => {
-            counters.committed(1, started.elapsed());
+            counters.committed(1, started.elapsed_us());
             Attempt::Done(outcome)
         }
         Err(error) => {

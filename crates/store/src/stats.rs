@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 /// One look at the counters; all but the queue length and the `last_…` values only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +38,21 @@ pub(crate) struct Counters {
     wal_pages: AtomicU64,
 }
 
+/// How long a commit takes; no decision depends on it.
+#[derive(Debug)]
+pub(crate) struct Stopwatch(Instant);
+
+#[expect(clippy::disallowed_methods, reason = "measures, decides nothing")]
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
 /// Counts a write as waiting until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting(Arc<Counters>);
@@ -62,8 +77,7 @@ impl Counters {
         self.queue_length.fetch_sub(works as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn committed(&self, works: usize, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    pub(crate) fn committed(&self, works: usize, us: u64) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.works.fetch_add(works as u64, Ordering::Relaxed);
         self.last_batch_works.store(works as u64, Ordering::Relaxed);

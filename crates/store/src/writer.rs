@@ -11,14 +11,13 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use crate::config::SqliteConfig;
 use crate::error::DbError;
 use crate::sqlite::{SqliteAccess, SqliteConnection};
-use crate::stats::Counters;
+use crate::stats::{Counters, Stopwatch};
 use crate::tx::{BoxFuture, Tx};
 
 /// How a work ended, before its batch is committed.
@@ -209,9 +208,9 @@ impl Worker {
         if kept == 0 {
             return self.connection().control("rollback");
         }
-        let started = Instant::now();
+        let started = Stopwatch::start();
         self.connection().control("commit").map_err(not_committed)?;
-        self.counters.committed(kept, started.elapsed());
+        self.counters.committed(kept, started.elapsed_us());
         Ok(())
     }
 
