@@ -52,7 +52,7 @@ const ATTEMPTS: u32 = 3;
 pub fn install() -> Result<()> {
     install_debian_packages()?;
     install_python_packages()?;
-    install_nextest()
+    install_cargo_tool("cargo-nextest", "nextest")
 }
 
 /// The Python that has the packages of `xtask/requirements.txt`.
@@ -148,12 +148,13 @@ fn install_python_packages() -> Result<()> {
     fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))
 }
 
-fn install_nextest() -> Result<()> {
-    if shell::output(&mut shell::cargo(&["nextest", "--version"])).is_ok() {
+/// `package` brings the cargo command `command`; a version that is there stays.
+pub fn install_cargo_tool(package: &str, command: &str) -> Result<()> {
+    if shell::output(&mut shell::cargo(&[command, "--version"])).is_ok() {
         return Ok(());
     }
-    retry(|| shell::run(&mut shell::cargo(&["install", "cargo-nextest", "--locked"])))
-        .context("could not install cargo-nextest; is there a network?")
+    retry(|| shell::run(&mut shell::cargo(&["install", package, "--locked"])))
+        .with_context(|| format!("could not install {package}; is there a network?"))
 }
 
 /// Networks fail for a while: three attempts, with a pause that grows.

@@ -30,11 +30,17 @@ pub fn test(nextest: &[String]) -> Result<()> {
     result
 }
 
-/// Runs the tests and writes every changed snapshot over the old one.
+/// Runs the tests, lets each changed snapshot pass, then writes the new text over the old, in files and in source.
+///
+/// What fails for another reason fails here too, and nothing is written then.
 pub fn snapshot(nextest: &[String]) -> Result<()> {
     install::install()?;
+    install::install_cargo_tool("cargo-insta", "insta")?;
     let cluster = GuardedCluster::start(Durability::None)?;
-    shell::run(nextest_command(&cluster, nextest).env("INSTA_UPDATE", "always"))
+    let mut command = nextest_command(&cluster, nextest);
+    command.env("INSTA_UPDATE", "new").env("INSTA_FORCE_PASS", "1");
+    shell::run(command.arg("--no-fail-fast"))?;
+    shell::run(&mut shell::cargo(&["insta", "accept", "--workspace"]))
 }
 
 fn check_in(steps: &mut Steps) -> Result<()> {
