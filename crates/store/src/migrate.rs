@@ -33,7 +33,7 @@ macro_rules! migrations {
 }
 
 /// All migrations of this program, in order.
-pub const MIGRATIONS: &[Migration] = migrations![];
+pub const MIGRATIONS: &[Migration] = migrations!["0001_foundation"];
 
 impl Migration {
     /// Panics when the file name does not start with a number: only a bug does that.
