@@ -104,14 +104,18 @@ pub struct Session {
 
 #[async_trait]
 pub trait AccessStore: Send + Sync {
+    /// The key's id lies in its holder's bucket, an operator's in any.
     async fn insert_key(&self, key: &Key) -> Result<()>;
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>>;
-    /// Sets the time where it is not set; returns whether there was such a key.
+    /// Sets the time where it is not set; returns whether there is such a key.
     async fn revoke_key(&self, id: KeyId, at: i64) -> Result<bool>;
+    /// Revoked ones too, the oldest first.
     async fn list_keys(&self, holder: KeyHolder) -> Result<Vec<Key>>;
+    /// The session's id lies in the bucket of its person or terminal.
     async fn insert_session(&self, session: &Session) -> Result<()>;
     async fn find_session(&self, id: SessionId) -> Result<Option<Session>>;
     async fn delete_session(&self, id: SessionId) -> Result<()>;
+    /// Deletes those of all buckets that ended by `now`, some hundreds in a commit; returns how many.
     async fn delete_expired_sessions(&self, now: i64) -> Result<u64>;
     async fn list_sessions_of_person(&self, person: PersonId) -> Result<Vec<Session>>;
 }

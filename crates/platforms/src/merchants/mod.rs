@@ -15,7 +15,9 @@ pub trait MerchantStore: Send + Sync {
     /// Writes the merchant and its account in one commit.
     async fn insert(&self, merchant: &Merchant) -> Result<()>;
     async fn find(&self, id: MerchantId) -> Result<Option<Merchant>>;
+    /// Of all buckets, the oldest first. `after`: the last id of the page before.
     async fn list(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>>;
+    /// Stores and terminals have their ids in the merchant's bucket.
     async fn insert_store(&self, store: &Store) -> Result<()>;
     async fn find_store(&self, id: StoreId) -> Result<Option<Store>>;
     async fn list_stores(&self, merchant: MerchantId) -> Result<Vec<Store>>;

@@ -70,12 +70,14 @@ pub struct Membership {
 #[async_trait]
 pub trait PeopleStore: Send + Sync {
     /// Writes the person, the sign-in name and the personal account in one commit.
-    /// `Taken { logins_pkey }` when the name is in use, `Taken { people_identity }` when the identity id is.
-    async fn insert(&self, person: &Person, password_hash: &str) -> Result<()>;
+    /// `login_bucket`: that of the name. `Taken { logins_pkey }` when the name is in use, else
+    /// `Taken { people_identity }` when the identity id is.
+    async fn insert(&self, person: &Person, login_bucket: Bucket, password_hash: &str) -> Result<()>;
     async fn find(&self, id: PersonId) -> Result<Option<Person>>;
     /// The person and the password's hash behind a sign-in name. `bucket`: that of the name.
     async fn find_by_login(&self, bucket: Bucket, login: &str) -> Result<Option<(PersonId, String)>>;
     async fn find_by_identity(&self, bucket: Bucket, identity: &IdentityId) -> Result<Option<Person>>;
+    /// Writes name, e-mail address, language and time zone; the rest of a person never changes.
     async fn update(&self, person: &Person) -> Result<()>;
     async fn update_password(&self, id: PersonId, login: &str, login_bucket: Bucket, password_hash: &str)
     -> Result<()>;
@@ -84,5 +86,6 @@ pub trait PeopleStore: Send + Sync {
     /// Sets the time where it is not set; returns whether there was such a consent.
     async fn withdraw_consent(&self, person: PersonId, id: ConsentId, at: i64) -> Result<bool>;
     async fn list_memberships(&self, person: PersonId) -> Result<Vec<Membership>>;
+    /// Of all buckets, the oldest first. `after`: the last id of the page before.
     async fn list(&self, after: Option<PersonId>, limit: u32) -> Result<Vec<Person>>;
 }

@@ -90,10 +90,10 @@ pub trait Profiles: Send + Sync {
 pub trait ProfileStore: Send + Sync {
     /// Writes the profile; a preferred one takes that mark from the others of its record in the same commit.
     async fn insert(&self, bucket: Bucket, profile: &InvoiceProfile) -> Result<()>;
-    /// Returns whether it was there.
+    /// Writes fields, scenarios and the preferred mark, as `insert` does. Returns whether it was there.
     async fn update(&self, bucket: Bucket, profile: &InvoiceProfile) -> Result<bool>;
-    /// Hides it from lists and choices; `find` still knows it, for questions that name it.
-    async fn remove(&self, bucket: Bucket, record: &CodeRecordId, id: ProfileId) -> Result<bool>;
+    /// Hides it from lists and choices; `find` still knows it, for questions that name it. Returns whether it was there.
+    async fn remove(&self, bucket: Bucket, record: &CodeRecordId, id: ProfileId, at: i64) -> Result<bool>;
     async fn find(&self, id: ProfileId) -> Result<Option<InvoiceProfile>>;
     async fn list(&self, bucket: Bucket, record: &CodeRecordId) -> Result<Vec<InvoiceProfile>>;
     /// The profiles of several records and the choices of several payments, read together; entries in order.
