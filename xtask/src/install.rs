@@ -45,13 +45,15 @@ const PACKAGES: &[(&str, Proof)] = &[
 
 const ATTEMPTS: u32 = 3;
 
-/// Installs Debian packages, the Python packages of `xtask/requirements.txt` and cargo-nextest.
+/// Installs Debian packages, the Python packages of `xtask/requirements.txt`, rustfmt, clippy and cargo-nextest.
 ///
 /// Changes nothing where all is there. Debian packages need root and `apt-get`; without them the
 /// error names the packages, so that they can be installed by hand.
 pub fn install() -> Result<()> {
     install_debian_packages()?;
     install_python_packages()?;
+    install_component("rustfmt", "fmt")?;
+    install_component("clippy", "clippy")?;
     install_cargo_tool("cargo-nextest", "nextest")
 }
 
@@ -146,6 +148,15 @@ fn install_python_packages() -> Result<()> {
     })
     .context("could not install the Python packages of xtask/requirements.txt; is there a network?")?;
     fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))
+}
+
+/// A part of the toolchain that a minimal rustup leaves out, and the cargo command it brings.
+fn install_component(component: &str, command: &str) -> Result<()> {
+    if shell::output(&mut shell::cargo(&[command, "--version"])).is_ok() {
+        return Ok(());
+    }
+    shell::run(Command::new("rustup").args(["component", "add", component]))
+        .with_context(|| format!("this toolchain has no {component}; install it in the toolchain's own way"))
 }
 
 /// `package` brings the cargo command `command`; a version that is there stays.

@@ -28,7 +28,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Install what the tests need and this machine lacks (Debian packages, Python packages, cargo-nextest)
+    /// Install what the tests need and this machine lacks (Debian and Python packages, cargo's tools)
     Install,
     /// The quick part of `test`, for every minute: format, tidy, lint with warnings denied
     Check,
