@@ -1,5 +1,6 @@
 //! Where the database is and how hard it may be used.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,8 +67,9 @@ impl SqliteConfig {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresConfig {
+    /// May hold a password, so `Debug` leaves it out.
     pub url: String,
     /// Connections that write, each one transaction at a time.
     pub write_connections: usize,
@@ -99,5 +101,16 @@ impl PostgresConfig {
             lock_timeout: Duration::from_secs(1),
             idle_in_transaction_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PostgresConfig")
+            .field("write_connections", &self.write_connections)
+            .field("read_connections", &self.read_connections)
+            .field("queue_length", &self.queue_length)
+            .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ use crate::render::{SetForm, SetRows};
 use crate::sql::{Row, Value};
 use crate::statement::Statement;
 use crate::stats::{Counters, Stopwatch};
-use crate::tx::{BoxFuture, Tx, Write};
+use crate::tx::{BoxFuture, Call, Tx};
 
 const OLDEST_VERSION: i64 = 150_000;
 const TRIES: u32 = 5;
@@ -228,32 +228,11 @@ impl PostgresSession {
         statement: &'static Statement,
         sets: &[Vec<Value>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
-        let Some(form) = &statement.forms().set else {
-            return self.query_each_single(statement, sets).await;
-        };
-        let prepared = self.prepare(statement, Form::Set).await?;
-        let arrays = arrays(&statement.forms().marks, sets);
+        let planned = self.plan(statement, sets).await?;
         let found = self
-            .run(statement.name(), async |client| {
-                rows(client, &prepared, arrays.iter()).await
-            })
+            .run(statement.name(), async |client| planned.query(client).await)
             .await?;
-        let found = found.iter().map(read_row).collect::<Result<_, _>>()?;
-        sort_into_sets(statement, form, sets, found)
-    }
-
-    async fn query_each_single(
-        &mut self,
-        statement: &'static Statement,
-        sets: &[Vec<Value>],
-    ) -> Result<Vec<Vec<Row>>, DbError> {
-        let prepared = self.prepare(statement, Form::Single).await?;
-        let found = self
-            .run(statement.name(), async |client| {
-                try_join_all(sets.iter().map(|set| rows(client, &prepared, set.iter()))).await
-            })
-            .await?;
-        found.iter().map(|rows| rows.iter().map(read_row).collect()).collect()
+        planned.sort(found)
     }
 
     pub(crate) async fn execute_each(
@@ -262,18 +241,28 @@ impl PostgresSession {
         sets: &[Vec<Value>],
     ) -> Result<u64, DbError> {
         let planned = self.plan(statement, sets).await?;
-        self.run(statement.name(), async |client| planned.run(client).await)
+        self.run(statement.name(), async |client| planned.execute(client).await)
             .await
     }
 
-    pub(crate) async fn execute_all(&mut self, writes: &[Write]) -> Result<Vec<u64>, DbError> {
-        let mut planned = Vec::with_capacity(writes.len());
-        for write in writes {
-            planned.push(self.plan(write.statement, &write.sets).await?);
-        }
-        let name = writes.first().map_or("nothing", |write| write.statement.name());
-        self.run(name, async |client| {
-            try_join_all(planned.iter().map(|planned| planned.run(client))).await
+    pub(crate) async fn query_all(&mut self, calls: &[Call]) -> Result<Vec<Vec<Vec<Row>>>, DbError> {
+        let planned = self.plan_all(calls).await?;
+        let found = self
+            .run(name_of(calls), async |client| {
+                try_join_all(planned.iter().map(|planned| planned.query(client))).await
+            })
+            .await?;
+        planned
+            .iter()
+            .zip(found)
+            .map(|(planned, found)| planned.sort(found))
+            .collect()
+    }
+
+    pub(crate) async fn execute_all(&mut self, calls: &[Call]) -> Result<Vec<u64>, DbError> {
+        let planned = self.plan_all(calls).await?;
+        self.run(name_of(calls), async |client| {
+            try_join_all(planned.iter().map(|planned| planned.execute(client))).await
         })
         .await
     }
@@ -368,18 +357,36 @@ impl PostgresSession {
         Ok(prepared)
     }
 
+    async fn plan_all<'s>(&mut self, calls: &'s [Call]) -> Result<Vec<Planned<'s>>, DbError> {
+        let mut planned = Vec::with_capacity(calls.len());
+        for call in calls {
+            planned.push(self.plan(call.statement, &call.sets).await?);
+        }
+        Ok(planned)
+    }
+
     async fn plan<'s>(
         &mut self,
         statement: &'static Statement,
         sets: &'s [Vec<Value>],
     ) -> Result<Planned<'s>, DbError> {
-        if statement.forms().set.is_some() && sets.len() > 1 {
-            let prepared = self.prepare(statement, Form::Set).await?;
-            let arrays = arrays(&statement.forms().marks, sets);
-            return Ok(Planned::Set { prepared, arrays });
-        }
-        let prepared = self.prepare(statement, Form::Single).await?;
-        Ok(Planned::Single { prepared, sets })
+        let form = if let Some(form) = &statement.forms().set
+            && sets.len() > 1
+        {
+            PlannedForm::Set(form, arrays(&statement.forms().marks, sets))
+        } else {
+            PlannedForm::Single
+        };
+        let prepared = match form {
+            PlannedForm::Set(..) => self.prepare(statement, Form::Set).await?,
+            PlannedForm::Single => self.prepare(statement, Form::Single).await?,
+        };
+        Ok(Planned {
+            statement,
+            sets,
+            prepared,
+            form,
+        })
     }
 
     /// Runs one call, opening the transaction in the same round trip where that is due.
@@ -407,26 +414,62 @@ impl PostgresSession {
     }
 }
 
+/// Errors of statements that travel together carry the first one's name.
+fn name_of(calls: &[Call]) -> &'static str {
+    calls.first().map_or("no statement", |call| call.statement.name())
+}
+
 /// A statement ready to be sent with all its parameter sets.
-enum Planned<'s> {
-    Set {
-        prepared: tokio_postgres::Statement,
-        arrays: Vec<Array<'s>>,
-    },
-    Single {
-        prepared: tokio_postgres::Statement,
-        sets: &'s [Vec<Value>],
-    },
+struct Planned<'s> {
+    statement: &'static Statement,
+    sets: &'s [Vec<Value>],
+    prepared: tokio_postgres::Statement,
+    form: PlannedForm<'s>,
+}
+
+enum PlannedForm<'s> {
+    /// One statement for all sets.
+    Set(&'static SetForm, Vec<Array<'s>>),
+    /// One statement a set, sent without waiting between them.
+    Single,
 }
 
 impl Planned<'_> {
-    async fn run(&self, client: &Client) -> Result<u64, tokio_postgres::Error> {
-        match self {
-            Self::Set { prepared, arrays } => client.execute_raw(prepared, arrays.iter()).await,
-            Self::Single { prepared, sets } => {
-                let calls = sets.iter().map(|set| client.execute_raw(prepared, set.iter()));
+    async fn execute(&self, client: &Client) -> Result<u64, tokio_postgres::Error> {
+        match &self.form {
+            PlannedForm::Set(_, arrays) => client.execute_raw(&self.prepared, arrays.iter()).await,
+            PlannedForm::Single => {
+                let calls = self
+                    .sets
+                    .iter()
+                    .map(|set| client.execute_raw(&self.prepared, set.iter()));
                 Ok(try_join_all(calls).await?.iter().sum())
             }
+        }
+    }
+
+    /// The rows of all sets together, or of each set.
+    async fn query(&self, client: &Client) -> Result<Vec<Vec<tokio_postgres::Row>>, tokio_postgres::Error> {
+        match &self.form {
+            PlannedForm::Set(_, arrays) => Ok(vec![rows(client, &self.prepared, arrays.iter()).await?]),
+            PlannedForm::Single => {
+                let calls = self.sets.iter().map(|set| rows(client, &self.prepared, set.iter()));
+                try_join_all(calls).await
+            }
+        }
+    }
+
+    fn sort(&self, found: Vec<Vec<tokio_postgres::Row>>) -> Result<Vec<Vec<Row>>, DbError> {
+        let mut read = Vec::with_capacity(found.len());
+        for rows in found {
+            read.push(rows.iter().map(read_row).collect::<Result<Vec<_>, _>>()?);
+        }
+        match &self.form {
+            PlannedForm::Set(form, _) => {
+                let all = read.into_iter().flatten().collect();
+                sort_into_sets(self.statement, form, self.sets, all)
+            }
+            PlannedForm::Single => Ok(read),
         }
     }
 }
@@ -460,13 +503,6 @@ fn sort_into_sets(
             }
         }
         SetRows::InOrder(equal) => {
-            if equal.is_empty() && found.len() != sets.len() {
-                return Err(DbError::RowCount {
-                    statement: statement.name(),
-                    expected: sets.len() as u64,
-                    touched: found.len() as u64,
-                });
-            }
             let belongs = |row: &Row, set: &Vec<Value>| {
                 equal
                     .iter()

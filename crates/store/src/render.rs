@@ -47,8 +47,8 @@ pub struct Mark {
 pub enum SetRows {
     /// The first column is the number of the set, from 1.
     Numbered,
-    /// Rows come in the order of the sets, some may be missing: `(column, parameter)` pairs are equal
-    /// in a row and its set. Without pairs every set gives exactly one row.
+    /// Rows come in the order of the sets. With pairs `(column, parameter)` some may be missing, and a
+    /// row belongs to the next set that is equal to it in all pairs; without pairs none is missing.
     InOrder(Vec<(usize, usize)>),
 }
 
@@ -65,10 +65,12 @@ pub struct Forms {
     pub marks: Vec<Mark>,
     pub sqlite: String,
     pub postgres: String,
-    /// None where no single statement can do it: with `with`, without marks, or with marks after
-    /// `on conflict` (write `excluded.column` there).
+    /// None where no single statement can do it; the sets are then sent one by one without waiting
+    /// between them. That is so with `with`, without marks, with marks after `on conflict` (write
+    /// `excluded.column` there), with `returning` after `on conflict` unless a conflict target is named
+    /// and returned, and with `returning` after `insert … select`.
     pub set: Option<SetForm>,
-    /// The parameters that pick the row in an `update` or `delete`.
+    /// The parameters that pick the row a set changes.
     pub(crate) changed_row_key: Option<Vec<usize>>,
 }
 
@@ -84,11 +86,12 @@ pub(crate) fn render(sql: &str) -> Result<Forms, String> {
     let postgres = fill(&locked, |index| {
         format!("${}::{}", index + 1, marks[index].kind.postgres())
     });
+    let set = set_form(&template, lock, &marks);
     Ok(Forms {
         sqlite: fill(&template, |index| format!("?{}", index + 1)),
         postgres,
-        set: set_form(&template, lock, &marks),
-        changed_row_key: changed_row_key(&template),
+        changed_row_key: set.as_ref().and_then(|_| changed_row_key(&template)),
+        set,
         marks,
     })
 }
@@ -263,6 +266,9 @@ fn set_insert(template: &str, given: &str) -> Option<SetForm> {
         return None;
     }
     if let Some((head, select)) = split_top_level(body, " select ") {
+        if find_top_level(tail, " returning ").is_some() {
+            return None;
+        }
         let select = fill_given(select.trim_start());
         return Some(SetForm {
             sql: format!("{head} select found.* from {given} cross join lateral ({select}) as found{tail}"),
@@ -272,7 +278,7 @@ fn set_insert(template: &str, given: &str) -> Option<SetForm> {
     let (head, values) = split_top_level(body, " values ")?;
     let values = values.strip_prefix(" values (")?.strip_suffix(')')?;
     let expressions = split_list(values)?;
-    let rows = SetRows::InOrder(equal_columns(head, &expressions, tail));
+    let rows = SetRows::InOrder(set_of_row(head, &expressions, tail)?);
     let values = fill_given(values);
     Some(SetForm {
         sql: format!("{head} select {values} from {given}{tail}"),
@@ -327,26 +333,34 @@ fn split_list(list: &str) -> Option<Vec<&str>> {
     Some(items)
 }
 
-/// The returned columns whose value is a bare parameter, as `(column, parameter)`.
-fn equal_columns(head: &str, expressions: &[&str], tail: &str) -> Vec<(usize, usize)> {
-    let Some((_, returning)) = split_top_level(tail, " returning ") else {
-        return Vec::new();
+/// The pairs `(returned column, parameter)` that tell a returned row's set: those of the conflict
+/// target. Without a conflict none is needed, because every set then returns its row.
+fn set_of_row(head: &str, expressions: &[&str], tail: &str) -> Option<Vec<(usize, usize)>> {
+    let (Some(conflict), Some((_, returning))) =
+        (tail.strip_prefix(" on conflict "), split_top_level(tail, " returning "))
+    else {
+        return Some(Vec::new());
     };
-    let columns = head
-        .split_once('(')
-        .and_then(|(_, list)| list.trim_end().strip_suffix(')'))
-        .map(|list| list.split(',').map(str::trim).collect::<Vec<_>>())
-        .unwrap_or_default();
-    let returned = split_list(&returning[" returning ".len()..]).unwrap_or_default();
-    let parameter_of = |name: &str| {
-        let position = columns.iter().position(|column| *column == name)?;
-        bare_mark(expressions.get(position)?)
-    };
-    returned
-        .iter()
-        .enumerate()
-        .filter_map(|(column, name)| Some((column, parameter_of(name)?)))
+    let returned = split_list(&returning[" returning ".len()..])?;
+    let key = key_parameters(head, expressions, conflict)?;
+    key.into_iter()
+        .map(|(name, parameter)| {
+            let column = returned.iter().position(|column| *column == name)?;
+            Some((column, parameter))
+        })
         .collect()
+}
+
+/// The columns of the conflict target with their parameters; None when a column has no bare parameter.
+fn key_parameters<'t>(head: &str, expressions: &[&str], conflict: &'t str) -> Option<Vec<(&'t str, usize)>> {
+    let target = conflict.strip_prefix('(')?.split(')').next()?;
+    let columns = head.split_once('(')?.1.trim_end().strip_suffix(')')?;
+    let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
+    let parameter_of = |name: &'t str| {
+        let position = columns.iter().position(|column| *column == name)?;
+        Some((name, bare_mark(expressions.get(position)?)?))
+    };
+    target.split(',').map(str::trim).map(parameter_of).collect()
 }
 
 fn bare_mark(expression: &str) -> Option<usize> {
@@ -357,17 +371,24 @@ fn bare_mark(expression: &str) -> Option<usize> {
         .ok()
 }
 
-/// The marks of `column = :mark` conditions of an `update` or `delete`.
+/// The marks of `column = :mark` conditions of an `update` or `delete`, or those of the conflict target
+/// of an `insert … do update`.
 fn changed_row_key(template: &str) -> Option<Vec<usize>> {
+    if let Some((body, tail)) = split_top_level(template, " on conflict ") {
+        find_top_level(tail, " do update ")?;
+        let (head, values) = split_top_level(body, " values ")?;
+        let expressions = split_list(values.strip_prefix(" values (")?.strip_suffix(')')?)?;
+        let key = key_parameters(head, &expressions, &tail[" on conflict ".len()..])?;
+        return Some(key.into_iter().map(|(_, parameter)| parameter).collect());
+    }
     if !template.starts_with("update ") && !template.starts_with("delete ") {
         return None;
     }
     let (_, condition) = split_top_level(template, " where ")?;
-    let mut key: Vec<usize> = condition[" where ".len()..]
+    let key = condition[" where ".len()..]
         .split(" and ")
         .filter_map(|test| bare_mark(test.split(" returning ").next()?.split_once(" = ")?.1))
         .collect();
-    key.dedup();
     Some(key)
 }
 
@@ -417,20 +438,44 @@ mod tests {
     fn insert_selects_from_the_sets() {
         let forms = check(
             "insert into t (bucket, id, n) values (:bucket, :id::text, :n + 1)
-             on conflict (bucket, id) do nothing returning n, id",
+             on conflict (bucket, id) do nothing returning n, id, bucket",
             "insert into t (bucket, id, n) values (?1, ?2, ?3 + 1) \
-             on conflict (bucket, id) do nothing returning n, id",
+             on conflict (bucket, id) do nothing returning n, id, bucket",
             "insert into t (bucket, id, n) values ($1::bigint, $2::text, $3::bigint + 1) \
-             on conflict (bucket, id) do nothing returning n, id",
+             on conflict (bucket, id) do nothing returning n, id, bucket",
             Some(
                 "insert into t (bucket, id, n) select given.given_1, given.given_2, given.given_3 + 1 \
                  from unnest($1::bigint[], $2::text[], $3::bigint[]) with ordinality as \
                  given(given_1, given_2, given_3, given_ord) \
-                 on conflict (bucket, id) do nothing returning n, id",
+                 on conflict (bucket, id) do nothing returning n, id, bucket",
             ),
         );
         let rows = forms.set.map(|set| set.rows);
-        assert_eq!(rows, Some(SetRows::InOrder(vec![(1, 1)])));
+        assert_eq!(rows, Some(SetRows::InOrder(vec![(2, 0), (1, 1)])));
+    }
+
+    #[test]
+    fn a_row_that_a_set_changes_is_known_by_its_key() {
+        for (sql, key) in [
+            (
+                "update t set n = :n where a = :a and b = :b and n > :least",
+                Some(vec![1, 2]),
+            ),
+            ("delete from t where a = :a returning b", Some(vec![0])),
+            (
+                "insert into t (n, b, a) values (:n, :b, :a)
+                 on conflict (a, b) do update set n = excluded.n",
+                Some(vec![2, 1]),
+            ),
+            ("insert into t (a) values (:a) on conflict (a) do nothing", None),
+            (
+                "insert into t (a) values (:a) on conflict (a) do update set a = :b",
+                None,
+            ),
+            ("select a from t where a = :a", None),
+        ] {
+            assert_eq!(render(sql).expect("well formed").changed_row_key, key, "{sql}");
+        }
     }
 
     #[test]
@@ -499,6 +544,10 @@ mod tests {
             "insert into t (a) values (:a) on conflict (a) do update set b = :b",
             "insert into t (a) values (:a), (:b)",
             "update t set a = :a",
+            "insert into t (a) values (:a) on conflict do nothing returning a",
+            "insert into t (a, b) values (:a, :b) on conflict (a, b) do nothing returning a",
+            "insert into t (a) values (:a + 1) on conflict (a) do nothing returning a",
+            "insert into t (a) select b from u where b = :b returning a",
         ] {
             assert_eq!(render(sql).expect("well formed").set, None, "{sql}");
         }

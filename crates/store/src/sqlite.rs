@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::config::{Durability, SqliteConfig};
@@ -129,9 +129,19 @@ impl SqliteConnection {
     }
 
     fn explain(&mut self, statement: &'static str, error: rusqlite::Error) -> DbError {
-        let rusqlite::Error::SqliteFailure(code, message) = &error else {
-            let message = error.to_string();
-            return DbError::Sql { statement, message };
+        let (code, message) = match &error {
+            rusqlite::Error::SqliteFailure(code, message) => (code, message),
+            rusqlite::Error::InvalidColumnType(column, _, found) => {
+                return DbError::Decode {
+                    column: *column,
+                    expected: "bigint, text or bytes",
+                    found: found.to_string(),
+                };
+            }
+            _ => {
+                let message = error.to_string();
+                return DbError::Sql { statement, message };
+            }
         };
         let message = message.clone().unwrap_or_else(|| code.to_string());
         match code.code {
@@ -217,7 +227,7 @@ fn query_all(connection: &Connection, statement: &Statement, parameters: &[Value
     while let Some(row) = rows.next()? {
         let mut values = Vec::with_capacity(columns);
         for column in 0..columns {
-            values.push(value_of(row.get_ref(column)?));
+            values.push(value_of(column, row.get_ref(column)?)?);
         }
         found.push(Row::new(values));
     }
@@ -264,15 +274,17 @@ impl rusqlite::ToSql for Value {
     }
 }
 
-/// A floating point column cannot be read as anything: none of our columns has one.
-fn value_of(value: ValueRef<'_>) -> Value {
-    match value {
+/// No column of ours is floating point or anything but UTF-8.
+fn value_of(column: usize, value: ValueRef<'_>) -> rusqlite::Result<Value> {
+    Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(value) => Value::Int(value),
-        ValueRef::Real(value) => Value::Text(value.to_string()),
-        ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+        ValueRef::Text(_) => Value::Text(value.as_str()?.to_owned()),
         ValueRef::Blob(value) => Value::Bytes(value.to_vec()),
-    }
+        ValueRef::Real(_) => {
+            return Err(rusqlite::Error::InvalidColumnType(column, String::new(), Type::Real));
+        }
+    })
 }
 
 /// Looks an index up by its table and columns. A primary key is `<table>_pkey`, and a unique constraint

@@ -8,10 +8,10 @@
 use std::sync::OnceLock;
 
 use crate::error::DbError;
-use crate::render::{self, Forms};
+use crate::render;
 use crate::sql::Value;
 
-pub use crate::render::{Kind, Mark};
+pub use crate::render::{Forms, Kind, Mark, SetForm, SetRows};
 
 /// One SQL text, made by [`statements!`](crate::statements); its address is its identity in the caches.
 #[derive(Debug)]

@@ -27,14 +27,14 @@ enum Engine {
     Postgres(PostgresSession),
 }
 
-/// One statement of a pipeline, with its parameter sets.
+/// One statement among several that travel together, with its parameter sets.
 #[derive(Debug)]
-pub struct Write {
+pub struct Call {
     pub(crate) statement: &'static Statement,
     pub(crate) sets: Vec<Vec<Value>>,
 }
 
-impl Write {
+impl Call {
     #[must_use]
     pub fn one(statement: &'static Statement, parameters: Vec<Value>) -> Self {
         Self::each(statement, vec![parameters])
@@ -95,8 +95,8 @@ impl Tx {
 
     /// The rows of each parameter set, in the order of the sets. One round trip, none without sets.
     ///
-    /// Sorted sets lock rows in that order. An `insert … returning` must return the columns that tell
-    /// its rows apart, or return a row for every set.
+    /// Sorted sets lock rows in that order. What has no set form (see [`Forms`](crate::statement::Forms))
+    /// is sent as many statements, still in one round trip.
     pub async fn query_each(
         &mut self,
         statement: &'static Statement,
@@ -139,18 +139,36 @@ impl Tx {
         expect_rows(statement, expected, touched)
     }
 
-    /// Runs several statements in order, in one round trip together; the rows each of them touched.
-    pub async fn execute_all(&mut self, writes: Vec<Write>) -> Result<Vec<u64>, DbError> {
+    /// As `query_each` for several statements, in one round trip together: rows by statement, then by set.
+    ///
+    /// The statements run in order, but none can use what another found.
+    pub async fn query_all(&mut self, calls: Vec<Call>) -> Result<Vec<Vec<Vec<Row>>>, DbError> {
         self.refuse_after_failure()?;
-        for write in &writes {
-            write.statement.check_each(&write.sets)?;
+        for call in &calls {
+            call.statement.check_each(&call.sets)?;
         }
         let result = match &mut self.engine {
-            Engine::Sqlite(connection) => writes
+            Engine::Sqlite(connection) => calls
                 .iter()
-                .map(|write| connection.execute_each(write.statement, &write.sets))
+                .map(|call| connection.query_each(call.statement, &call.sets))
                 .collect(),
-            Engine::Postgres(session) => session.execute_all(&writes).await,
+            Engine::Postgres(session) => session.query_all(&calls).await,
+        };
+        self.remember(result)
+    }
+
+    /// Runs several statements in order, in one round trip together; the rows each of them touched.
+    pub async fn execute_all(&mut self, calls: Vec<Call>) -> Result<Vec<u64>, DbError> {
+        self.refuse_after_failure()?;
+        for call in &calls {
+            call.statement.check_each(&call.sets)?;
+        }
+        let result = match &mut self.engine {
+            Engine::Sqlite(connection) => calls
+                .iter()
+                .map(|call| connection.execute_each(call.statement, &call.sets))
+                .collect(),
+            Engine::Postgres(session) => session.execute_all(&calls).await,
         };
         self.remember(result)
     }

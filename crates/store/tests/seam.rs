@@ -12,7 +12,7 @@ use onescan_store::migrate::{MigrateError, Migration, MigrationState, Migrator};
 use onescan_store::params;
 use onescan_store::sql::{Row, Value};
 use onescan_store::testing::TestDatabase;
-use onescan_store::tx::Write;
+use onescan_store::tx::Call;
 
 mod statements {
     onescan_store::statements! {
@@ -21,6 +21,9 @@ mod statements {
         pub INSERT_NEW = "insert into account (bucket, id, balance, tag)
             values (:bucket, :id::text, :balance, null)
             on conflict (bucket, id) do nothing returning balance, bucket, id";
+        pub UPSERT = "insert into account (bucket, id, balance) values (:bucket, :id::text, :balance)
+            on conflict (bucket, id) do update set balance = account.balance + excluded.balance
+            where account.balance < 100 returning id, balance, bucket";
         pub INSERT_OR_ADD = "insert into account (bucket, id, balance)
             values (:bucket, :id::text, :balance)
             on conflict (bucket, id) do update set balance = account.balance + :more";
@@ -165,6 +168,18 @@ async fn values_come_back_as_they_went_in() {
 }
 
 #[tokio::test]
+async fn a_column_of_no_kind_of_ours_is_refused() {
+    onescan_store::statements! {
+        FRACTION = "select 1, cast(0.5 as double precision)";
+    }
+    for database in databases().await {
+        assert_eq!(ALL.len(), 1);
+        let refused = database.db.query(&FRACTION, params![]).await;
+        assert!(matches!(refused, Err(DbError::Decode { column: 1, .. })), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_parameters_are_refused_alike() {
     for database in databases().await {
         let refuse = |set: Vec<Value>| async {
@@ -189,11 +204,17 @@ async fn each_form_gives_rows_by_set_in_order() {
                     let locked = tx.query_each(&LOCK, sets).await?;
                     let listed = tx.query_each(&LIST, vec![params![9], params![1]]).await?;
                     let nothing = tx.query_each(&FIND, Vec::new()).await?;
-                    Ok((found, locked, listed, nothing))
+                    let together = vec![
+                        Call::one(&FIND, params![1, "b"]),
+                        Call::each(&LIST, vec![params![1], params![9]]),
+                        Call::each(&LOCK, Vec::new()),
+                    ];
+                    let together = tx.query_all(together).await?;
+                    Ok((found, locked, listed, nothing, together))
                 })
             })
             .await;
-        let (found, locked, listed, nothing) = found.expect("it reads");
+        let (found, locked, listed, nothing, together) = found.expect("it reads");
         let ids: Vec<_> = found.iter().map(|rows| texts(rows)).collect();
         assert_eq!(ids, [vec!["c"], vec![], vec!["a"], vec!["c"]]);
         let counts: Vec<_> = locked.iter().map(Vec::len).collect();
@@ -201,6 +222,11 @@ async fn each_form_gives_rows_by_set_in_order() {
         let lists: Vec<_> = listed.iter().map(|rows| texts(rows)).collect();
         assert_eq!(lists, [vec![], vec!["c", "b", "a"]]);
         assert_eq!(nothing, Vec::<Vec<Row>>::new());
+        let together: Vec<Vec<_>> = together
+            .iter()
+            .map(|sets| sets.iter().map(|rows| texts(rows)).collect())
+            .collect();
+        assert_eq!(together, [vec![vec!["b"]], vec![vec!["c", "b", "a"], vec![]], vec![]]);
     }
 }
 
@@ -243,6 +269,24 @@ async fn returning_rows_find_their_set() {
 }
 
 #[tokio::test]
+async fn an_upsert_answers_for_the_sets_that_it_changed() {
+    for database in databases().await {
+        insert(&database.db, &[("a", 1), ("b", 200)]).await;
+        let upsert = |ids: &'static [&'static str]| {
+            database.db.write(move |tx| {
+                let sets = ids.iter().map(|id| params![1, *id, 5]).collect();
+                Box::pin(tx.query_each(&UPSERT, sets))
+            })
+        };
+        let changed: Result<Vec<Vec<Row>>, DbError> = upsert(&["b", "c", "a"]).await;
+        let row = |id: &str, balance: i64| vec![Row::new(params![id, balance, 1])];
+        assert_eq!(changed, Ok(vec![vec![], row("c", 5), row("a", 6)]));
+        let twice: Result<_, DbError> = upsert(&["a", "a"]).await;
+        assert!(matches!(twice, Err(DbError::Parameters { .. })), "{twice:?}");
+    }
+}
+
+#[tokio::test]
 async fn executes_count_the_rows_they_touch() {
     for database in databases().await {
         insert(&database.db, &[("a", 1), ("b", 2)]).await;
@@ -257,12 +301,12 @@ async fn executes_count_the_rows_they_touch() {
                     let single = tx.execute(&SET, params![20, 1, "none"]).await?;
                     let all = tx
                         .execute_all(vec![
-                            Write::one(&SET, params![30, 1, "b"]),
-                            Write::each(&INSERT, accounts(&[("p", 1), ("q", 2)])),
-                            Write::each(&SET, Vec::new()),
-                            Write::each(&DELETE, vec![params![1, "p"], params![1, "nobody"]]),
-                            Write::one(&OWN, params!["owner", 1, "q", 50]),
-                            Write::each(&SET_TO_OWNER, vec![params![1, "q"], params![1, "owner"]]),
+                            Call::one(&SET, params![30, 1, "b"]),
+                            Call::each(&INSERT, accounts(&[("p", 1), ("q", 2)])),
+                            Call::each(&SET, Vec::new()),
+                            Call::each(&DELETE, vec![params![1, "p"], params![1, "nobody"]]),
+                            Call::one(&OWN, params!["owner", 1, "q", 50]),
+                            Call::each(&SET_TO_OWNER, vec![params![1, "q"], params![1, "owner"]]),
                         ])
                         .await?;
                     Ok((set, added, single, all))
