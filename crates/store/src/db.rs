@@ -159,7 +159,7 @@ impl Db {
     /// Runs `work` in one transaction: `Ok` is committed before it is answered, `Err` rolled back.
     ///
     /// `Busy` when the queue is full, `Unavailable` when nothing was kept, `UnknownOutcome` when only
-    /// reading back can tell.
+    /// reading back can tell. A work must wait for nothing but its `Tx`: on SQLite it is `Broken` else.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,

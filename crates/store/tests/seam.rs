@@ -44,6 +44,8 @@ mod statements {
         pub DELETE = "delete from account where bucket = :bucket and id = :id::text returning id";
         pub OWN = "insert into owner (id, bucket, account, start)
             values (:id::text, :bucket, :account::text, :start)";
+        pub FOLD = "insert into folded (name, n) values (:name::text, :n)";
+        pub NAME = "insert into named (id, a, b) values (:id, :a::text, :b)";
         pub ECHO = "select :number, :text::text, :bytes::bytea, 1 = 1";
     }
 }
@@ -65,6 +67,10 @@ const SCHEMA: &str = "
         start bigint not null,
         foreign key (bucket, account) references account (bucket, id)
     );
+    create table named (id bigint primary key, a text not null, b bigint not null, unique (a, b));
+    create table folded (name text not null, n bigint not null);
+    create unique index folded_name on folded (lower(name));
+    create unique index named_open on named (b) where b > 100;
 ";
 
 const FIRST: Migration = Migration {
@@ -400,6 +406,34 @@ async fn broken_constraints_have_one_name_on_both() {
             Err(unique("owner_pkey"))
         );
         assert_eq!(total(db).await, (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_unique_index_has_its_name() {
+    for database in databases().await {
+        for (row, name) in [
+            (params![1, "A", 200], None),
+            (params![2, "B", 200], Some("named_open")),
+            (params![2, "B", 2], None),
+            (params![3, "B", 2], Some("named_a_b_key")),
+            (params![2, "C", 3], Some("named_pkey")),
+        ] {
+            let outcome = execute(&database.db, &NAME, row.clone()).await;
+            let refusal = outcome.as_ref().err();
+            let constraint = refusal.and_then(DbError::unique_constraint);
+            assert_eq!(constraint, name, "{row:?}: {outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_index_over_an_expression_has_its_name() {
+    for database in databases().await {
+        assert_eq!(execute(&database.db, &FOLD, params!["a", 1]).await, Ok(1));
+        let refused = execute(&database.db, &FOLD, params!["A", 2]).await;
+        let constraint = "folded_name".to_owned();
+        assert_eq!(refused, Err(DbError::Unique { constraint }));
     }
 }
 
@@ -909,6 +943,49 @@ mod cut_at_commit {
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn postgres_refuses_at_once_when_too_many_wait() {
+    for database in databases().await {
+        let DbConfig::Postgres(config) = &database.config else {
+            continue;
+        };
+        let mut narrow = config.clone();
+        (narrow.write_connections, narrow.queue_length) = (1, 1);
+        let db = Db::open(&DbConfig::Postgres(narrow)).await.expect("it opens");
+        let hold = Arc::new(tokio::sync::Barrier::new(2));
+        let holding = tokio::spawn({
+            let (db, hold) = (db.clone(), Arc::clone(&hold));
+            async move {
+                db.write(move |tx| {
+                    let hold = Arc::clone(&hold);
+                    Box::pin(async move {
+                        hold.wait().await;
+                        hold.wait().await;
+                        tx.execute_each(&INSERT, accounts(&[("a", 1)])).await
+                    })
+                })
+                .await
+            }
+        });
+        hold.wait().await;
+        let insert = |id: &'static str| {
+            let db = db.clone();
+            tokio::spawn(async move { execute(&db, &INSERT, params![1, id, 1, None::<Vec<u8>>]).await })
+        };
+        let (one, other) = (insert("b"), insert("c"));
+        // One waits, the other is refused; only then may the first go on.
+        while db.stats().queue_length > 2 || !(one.is_finished() || other.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+        hold.wait().await;
+        let held: Result<u64, DbError> = holding.await.expect("the task lives");
+        assert_eq!(held, Ok(1));
+        let mut outcomes = [one.await.expect("it lives"), other.await.expect("it lives")];
+        outcomes.sort_by_key(Result::is_err);
+        assert_eq!(outcomes, [Ok(1), Err(DbError::Busy)]);
     }
 }
 
