@@ -88,13 +88,23 @@ impl Db {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
         E: From<DbError>,
     {
-        match &*self.inner {
-            Inner::Sqlite(db) => read_sqlite(&db.readers, work).await,
-            Inner::Postgres(db) => {
-                let mut tx = Tx::postgres(db.readers.session().await?);
-                work(&mut tx).await
-            }
-        }
+        let mut tx = self.begin_read().await?;
+        let outcome = work(&mut tx).await;
+        self.end_read(tx);
+        outcome
+    }
+
+    /// As [`Db::read`], with an input that the work borrows.
+    pub async fn read_with<I, T, E, F>(&self, input: &I, work: F) -> Result<T, E>
+    where
+        I: Sync + ?Sized,
+        F: for<'t> FnOnce(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>> + Send,
+        E: From<DbError>,
+    {
+        let mut tx = self.begin_read().await?;
+        let outcome = work(&mut tx, input).await;
+        self.end_read(tx);
+        outcome
     }
 
     /// As [`Db::read`], with one snapshot for all statements.
@@ -233,6 +243,24 @@ impl Db {
         });
         if closing.await.is_err() {
             tracing::error!("closing the database broke off");
+        }
+    }
+
+    async fn begin_read(&self) -> Result<Tx, DbError> {
+        match &*self.inner {
+            Inner::Sqlite(db) => {
+                let mut connection = db.readers.take()?;
+                connection.control("begin")?;
+                Ok(Tx::sqlite(connection))
+            }
+            Inner::Postgres(db) => Ok(Tx::postgres(db.readers.session().await?)),
+        }
+    }
+
+    /// PostgreSQL's session goes back by itself.
+    fn end_read(&self, tx: Tx) {
+        if let Inner::Sqlite(db) = &*self.inner {
+            db.readers.put_back(tx);
         }
     }
 

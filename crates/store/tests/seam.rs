@@ -507,6 +507,23 @@ async fn a_panic_rolls_back_and_the_next_write_runs() {
 }
 
 #[tokio::test]
+async fn a_read_borrows_its_input() {
+    for database in databases().await {
+        insert(&database.db, &[("a", 1), ("b", 2)]).await;
+        let ids = ["b".to_owned(), "none".to_owned()];
+        let found: Result<Vec<Vec<Row>>, DbError> = database
+            .db
+            .read_with(ids.as_slice(), |tx, ids| {
+                let sets = ids.iter().map(|id| params![1, id]).collect();
+                Box::pin(tx.query_each(&FIND, sets))
+            })
+            .await;
+        let row = Row::new(params!["b", 2, None::<i64>]);
+        assert_eq!(found, Ok(vec![vec![row], vec![]]));
+    }
+}
+
+#[tokio::test]
 async fn reads_cannot_write() {
     for database in databases().await {
         insert(&database.db, &[("a", 1)]).await;
