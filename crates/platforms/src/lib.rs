@@ -24,5 +24,6 @@ pub mod invoicing;
 pub mod merchants;
 pub mod payments;
 pub mod people;
-//TEMP pub mod processing;
+pub mod processing;
 pub mod profiles;
+pub mod services;

@@ -30,6 +30,8 @@ pub struct Permit {
     /// Who pays.
     pub account: AccountId,
     pub currency: Currency,
+    /// IANA name; the limits' days and months are counted in it.
+    pub time_zone: String,
     /// The scenario of this payment's merchant category, and no other.
     pub scenario: Option<PermittedScenario>,
     /// The first of record, user and period that fails; whether the code is used is for payments to say.

@@ -1,14 +1,14 @@
 //! Who is asking: passwords, sessions, keys, and the [`Actor`] that only authentication can make.
 
-//TEMP mod password;
-//TEMP mod service;
+mod password;
+mod service;
 
 use async_trait::async_trait;
 use onescan_domain::ids::{InstitutionId, KeyId, MerchantId, PersonId, SessionId, TerminalId};
 use onescan_domain::merchants::{Terminal, TerminalTrust};
 
-//TEMP pub use password::{PasswordRefusal, Passwords};
-//TEMP pub use service::{AccessControl, AccessRefusal, KeySecret, SessionToken};
+pub use password::{PasswordRefusal, Passwords};
+pub use service::{AccessControl, AccessRefusal, Freshness, KeySecret, SessionToken, token_id};
 
 use crate::error::Result;
 use crate::payments::TerminalFacts;

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** a code row never changes after it is made. Whether it was used is a fact of payments.
 
-//TEMP pub mod cipher;
-//TEMP mod local;
+pub mod cipher;
+mod local;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use onescan_domain::money::Currency;
 use onescan_domain::payments::batch::Permit;
 use onescan_domain::policy::Policy;
 
-//TEMP pub use local::{CodeSettings, LocalCodes, RecordIdKind};
+pub use local::{CodeSettings, LocalCodes, RecordIdKind};
 
 use crate::error::Result;
 

@@ -1,14 +1,14 @@
 //! Institutions as a tree, with departments, members and administrators.
 
-//TEMP mod import;
-//TEMP mod service;
+mod import;
+mod service;
 
 use async_trait::async_trait;
 use onescan_domain::ids::{AccountId, DepartmentId, InstitutionId, MemberId, PersonId};
 use onescan_domain::institutions::{Department, Institution, Member, MemberState};
 
-//TEMP pub use import::{ImportLine, ImportProblem, ImportReport, MemberColumns};
-//TEMP pub use service::{InstitutionRefusal, Institutions, NewInstitution, NewMember};
+pub use import::{ImportLine, ImportProblem, ImportReport, MemberColumns};
+pub use service::{InstitutionRefusal, Institutions, NewInstitution, NewMember};
 
 use crate::error::Result;
 
@@ -40,6 +40,6 @@ pub trait InstitutionStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Member>>;
     async fn count_members(&self, institution: InstitutionId, state: MemberState) -> Result<u64>;
-    /// Opens the member's dedicated account, in the institution's currency. One who has an account keeps it.
+    /// Ties the account to the member as the dedicated one; a member who has one keeps it.
     async fn set_member_account(&self, member: MemberId, account: AccountId) -> Result<()>;
 }

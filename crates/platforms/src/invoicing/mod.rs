@@ -1,13 +1,13 @@
 //! The invoice platform as far as payment needs it: that an invoice for a payment exists, once.
 
-//TEMP mod local;
+mod local;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
 use onescan_domain::ids::{PaymentId, ProfileId};
 use onescan_domain::invoicing::Invoice;
 
-//TEMP pub use local::LocalInvoicing;
+pub use local::LocalInvoicing;
 
 use crate::error::Result;
 

@@ -1,12 +1,12 @@
 //! Merchants, stores and terminals.
 
-//TEMP mod service;
+mod service;
 
 use async_trait::async_trait;
 use onescan_domain::ids::{KeyId, MerchantId, StoreId, TerminalId};
 use onescan_domain::merchants::{Merchant, Store, Terminal, TerminalGuard};
 
-//TEMP pub use service::{MerchantRefusal, Merchants, NewMerchant, NewStore, NewTerminal};
+pub use service::{MerchantRefusal, Merchants, NewMerchant, NewStore, NewTerminal};
 
 use crate::error::Result;
 

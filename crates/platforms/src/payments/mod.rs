@@ -3,7 +3,7 @@
 //! **Invariant:** one payment is one durable write, in one bucket: claim of the code, payment, counters, transfer,
 //! idempotency row, outbox row. The merchant's side follows from the outbox, idempotent by payment.
 
-//TEMP mod local;
+mod local;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
@@ -17,7 +17,7 @@ use onescan_domain::payments::batch::{Alarm, PayCommand, PayOutcome, UsageKey, U
 use onescan_domain::payments::ledger::{Account, AccountKind, Transfer, TransferKind};
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, Refund};
 
-//TEMP pub use local::{LocalPayments, PaymentSettings};
+pub use local::{LocalPayments, PaymentSettings};
 
 use crate::error::Result;
 

@@ -1,6 +1,6 @@
 //! People: who they are, what they agreed to, and where their money is.
 
-//TEMP mod service;
+mod service;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
@@ -8,7 +8,7 @@ use onescan_domain::identity::IdentityId;
 use onescan_domain::ids::{AccountId, ConsentId, InstitutionId, MemberId, PersonId};
 use onescan_domain::money::Currency;
 
-//TEMP pub use service::{EnableRefusal, NewPerson, People, PersonRefusal};
+pub use service::{NewPerson, People, PersonRefusal, normal_login};
 
 use crate::error::Result;
 

@@ -1,6 +1,6 @@
 //! The management platform: invoice profiles, tied to code records, and the choice among them.
 
-//TEMP mod local;
+mod local;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
@@ -8,7 +8,7 @@ use onescan_domain::codes::CodeRecordId;
 use onescan_domain::ids::{ChoiceId, PaymentId, PersonId, ProfileId, ScenarioId};
 use onescan_domain::profiles::{InvoiceProfile, ProfileChoice, ProfileFields};
 
-//TEMP pub use local::LocalProfiles;
+pub use local::LocalProfiles;
 
 use crate::error::Result;
 

@@ -23,6 +23,7 @@ fn permit(code: i64) -> Permit {
         member: None,
         account: AccountId::new(raw(2)),
         currency: Currency::EUR,
+        time_zone: "UTC".to_owned(),
         scenario: Some(PermittedScenario {
             id: ScenarioId::new(raw(3)),
             name: "meals".to_owned(),

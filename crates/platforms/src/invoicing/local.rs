@@ -1,0 +1,65 @@
+//! The invoice platform inside this process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use onescan_domain::ids::{InvoiceId, PaymentId};
+use onescan_domain::invoicing::Invoice;
+
+use super::{InvoiceStore, Invoicing, Issue, IssueRefusal};
+use crate::env::Env;
+use crate::error::Result;
+
+pub struct LocalInvoicing {
+    env: Env,
+    store: Arc<dyn InvoiceStore>,
+}
+
+impl std::fmt::Debug for LocalInvoicing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalInvoicing").finish_non_exhaustive()
+    }
+}
+
+impl LocalInvoicing {
+    pub fn new(env: Env, store: Arc<dyn InvoiceStore>) -> Self {
+        Self { env, store }
+    }
+}
+
+#[async_trait]
+impl Invoicing for LocalInvoicing {
+    async fn issue(&self, issue: Issue) -> Result<Result<Invoice, IssueRefusal>> {
+        let Issue {
+            payment,
+            profile,
+            number,
+        } = issue;
+        let id = InvoiceId::new(self.env.id(payment.bucket()));
+        let wanted = Invoice {
+            id,
+            payment,
+            profile,
+            number: number.clone(),
+            issued_at: self.env.now_ms(),
+        };
+        let kept = self.store.insert_or_find(&wanted).await?;
+        match (&kept.number, number) {
+            _ if kept.id == id => Ok(Ok(kept)),
+            (_, None) => Ok(Ok(kept)),
+            (Some(known), Some(number)) if *known == number => Ok(Ok(kept)),
+            (Some(_), Some(_)) => Ok(Err(IssueRefusal::Issued(kept))),
+            (None, Some(number)) => {
+                self.store.set_number(payment.bucket(), payment, &number).await?;
+                Ok(Ok(Invoice {
+                    number: Some(number),
+                    ..kept
+                }))
+            }
+        }
+    }
+
+    async fn find(&self, payments: Vec<PaymentId>) -> Result<Vec<Option<Invoice>>> {
+        self.store.find(payments).await
+    }
+}

@@ -1,0 +1,184 @@
+//! Information delivery: the buyer's details to the merchant, and the invoice's state to everybody.
+
+use onescan_domain::codes::{CodeRefusal, CodeStatus, CodeText};
+use onescan_domain::ids::{ChoiceId, PersonId, ProfileId};
+use onescan_domain::invoicing::Invoice;
+use onescan_domain::payments::batch::PayOutcome;
+use onescan_domain::payments::{PayError, Payment};
+use onescan_domain::profiles::{InvoiceProfile, ProfileChoice};
+
+use super::Processing;
+use super::payment::ScanRefusal;
+use crate::error::Result;
+use crate::invoicing::{Issue, IssueRefusal};
+use crate::payments::{AssertPaid, TerminalFacts};
+use crate::profiles::{ChooseRefusal, ProfileAnswer, ProfileRequest};
+
+/// What a terminal gets of the buyer's details.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// The buyer entered none that fits.
+    None,
+    Profile(InvoiceProfile),
+    /// The buyer is choosing among several until then. Row S19.
+    Asking {
+        until: i64,
+    },
+    /// Not to be had now; ask again. The payment is not touched by that.
+    Later,
+}
+
+/// An invoice terminal's second scan. Row S17. Source: S \[93\], figure 6.
+#[derive(Debug, Clone)]
+pub enum SecondScan {
+    Unpaid,
+    /// The code now reads as invoice issued.
+    Profile {
+        payment: Payment,
+        profile: Delivered,
+    },
+    Issued {
+        payment: Payment,
+        invoice: Invoice,
+    },
+}
+
+/// Why an invoice cannot be taken for a payment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvoiceRefusal {
+    #[error("the payment is {state}: only a paid one has an invoice")]
+    NotPaid { state: &'static str },
+    #[error(transparent)]
+    Issued(#[from] IssueRefusal),
+}
+
+impl Processing {
+    /// The profile for a payment's invoice: only one that fits its scenario. Rows S15, S16, S18, S19.
+    pub async fn profile_of(&self, payment: &Payment) -> Result<Delivered> {
+        let Some(paid_at) = payment.paid_at() else {
+            return Ok(Delivered::None);
+        };
+        let request = ProfileRequest {
+            payment: payment.id,
+            record: payment.record.clone(),
+            scenario: payment.scenario,
+            person: payment.person,
+            choose_until: paid_at + self.settings.choose_ms,
+        };
+        Ok(match self.choosing.ask(request).await? {
+            ProfileAnswer::None => Delivered::None,
+            ProfileAnswer::Settled(profile) => Delivered::Profile(profile),
+            ProfileAnswer::Asking(choice) => Delivered::Asking { until: choice.until },
+        })
+    }
+
+    /// An invoice terminal scans the code again.
+    ///
+    /// Outside its period, unknown, or another merchant's: refused as invalid. Unpaid: says so. Paid: the profile, and from
+    /// then on the code reads as invoice issued (not while the buyer is still choosing). Issued: says so with the invoice.
+    ///
+    /// Row S17. Departs from S \[93\]: the period of the second scan is a window of its own that opens with the payment.
+    pub async fn second_scan(
+        &self,
+        terminal: &TerminalFacts,
+        text: &CodeText,
+    ) -> Result<Result<SecondScan, ScanRefusal>> {
+        let parts = &self.parts;
+        let now = parts.env.now_ms();
+        let guard = parts.merchants.guard(terminal.terminal).await?;
+        if guard.locked(now) {
+            return Ok(Err(ScanRefusal::TerminalLocked {
+                until: guard.locked_until,
+            }));
+        }
+        let Some(facts) = parts.codes.look_up(vec![text.clone()]).await?.pop().flatten() else {
+            parts.merchants.note_invalid(terminal.terminal).await?;
+            return Ok(Err(CodeRefusal::Unknown.into()));
+        };
+        let Some(payment) = parts.payments.find_by_codes(vec![facts.code]).await?.pop().flatten() else {
+            let verified = facts.verify(CodeStatus::Unpaid, now);
+            return Ok(verified.map(|()| SecondScan::Unpaid).map_err(ScanRefusal::from));
+        };
+        let Some(paid_at) = payment.paid_at() else {
+            return Ok(Err(CodeRefusal::Used { payment: payment.id }.into()));
+        };
+        if payment.merchant != terminal.merchant || now >= paid_at + self.settings.invoice_ms {
+            return Ok(Err(CodeRefusal::Expired.into()));
+        }
+        self.hand_over(payment).await.map(Ok)
+    }
+
+    async fn hand_over(&self, payment: Payment) -> Result<SecondScan> {
+        if let Some(invoice) = self.parts.invoicing.find(vec![payment.id]).await?.pop().flatten() {
+            return Ok(SecondScan::Issued { payment, invoice });
+        }
+        let profile = self.profile_of(&payment).await?;
+        if let Delivered::Profile(chosen) = &profile {
+            let issue = Issue {
+                payment: payment.id,
+                profile: Some(chosen.id),
+                number: None,
+            };
+            if let Err(IssueRefusal::Issued(invoice)) = self.parts.invoicing.issue(issue).await? {
+                return Ok(SecondScan::Issued { payment, invoice });
+            }
+        }
+        Ok(SecondScan::Profile { payment, profile })
+    }
+
+    /// An invoice terminal's word that the sale was paid elsewhere, for a code that reads as unpaid. The caller has checked
+    /// that the terminal may say so. No money is booked; the code can no longer be paid with; the person sees it.
+    /// Row S17, trap 2.
+    pub async fn assert_paid(&self, request: AssertPaid) -> Result<Result<PayOutcome, PayError>> {
+        self.parts.payments.assert_paid(request).await
+    }
+
+    /// The merchant's system tells that it issued the invoice; from now on an information request answers with it.
+    /// Rows S13, S17. Source: S \[77\].
+    pub async fn issue_invoice(
+        &self,
+        payment: &Payment,
+        number: Option<String>,
+    ) -> Result<Result<Invoice, InvoiceRefusal>> {
+        if payment.paid_at().is_none() {
+            return Ok(Err(InvoiceRefusal::NotPaid {
+                state: payment.state.name(),
+            }));
+        }
+        let profile = match self.profile_of(payment).await? {
+            Delivered::Profile(profile) => Some(profile.id),
+            Delivered::None | Delivered::Asking { .. } | Delivered::Later => None,
+        };
+        let issued = self
+            .parts
+            .invoicing
+            .issue(Issue {
+                payment: payment.id,
+                profile,
+                number,
+            })
+            .await?;
+        Ok(issued.map_err(InvoiceRefusal::from))
+    }
+
+    /// The invoice of a payment, once there is one.
+    pub async fn invoice_of(&self, payment: &Payment) -> Result<Option<Invoice>> {
+        Ok(self.parts.invoicing.find(vec![payment.id]).await?.pop().flatten())
+    }
+
+    /// The questions a person can still answer. Row S19.
+    pub async fn open_choices(&self, person: PersonId) -> Result<Vec<ProfileChoice>> {
+        let buckets = self.buckets_of(person).await?;
+        self.parts.profiles.open_choices(person, buckets).await
+    }
+
+    /// Takes the person's answer. Row S19. Source: S \[95\].
+    pub async fn choose(
+        &self,
+        person: PersonId,
+        choice: ChoiceId,
+        profile: ProfileId,
+    ) -> Result<Result<ProfileChoice, ChooseRefusal>> {
+        self.parts.profiles.choose(person, choice, profile).await
+    }
+}
