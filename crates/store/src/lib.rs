@@ -7,17 +7,25 @@
 //! **Invariant:** nothing outside [`statement`]'s renderings, `sqlite`, `postgres` and `migrations/`
 //! depends on which engine runs.
 
+pub mod access;
+pub mod accounts;
 pub mod config;
 pub mod db;
 mod decode;
 pub mod error;
+pub mod institutions;
+pub mod invoicing;
+pub mod merchants;
 pub mod migrate;
 
+pub mod people;
 mod postgres;
 mod postgres_error;
 mod postgres_value;
+pub mod profiles;
 mod render;
 pub mod settings;
+mod single;
 pub mod sql;
 mod sqlite;
 pub mod statement;

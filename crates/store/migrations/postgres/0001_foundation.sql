@@ -38,6 +38,7 @@ create table consents (
     id text not null,
     person_id text not null,
     purpose text not null,
+    -- One a line.
     fields text not null,
     given_at bigint not null,
     withdrawn_at bigint,
@@ -74,6 +75,8 @@ create table departments (
     id text not null,
     institution_id text not null,
     name text not null,
+    -- The name in small letters, for searching.
+    search text not null,
     primary key (bucket, id),
     foreign key (bucket, institution_id) references institutions (bucket, id)
 );
@@ -91,10 +94,13 @@ create table members (
     state text not null check (state in ('active', 'left')),
     account_id text,
     created_at bigint not null,
+    -- Name and employee number in small letters, for searching.
+    search text not null,
     primary key (bucket, id),
     foreign key (bucket, institution_id) references institutions (bucket, id),
     foreign key (bucket, department_id) references departments (bucket, id)
 );
+create index members_of_institution on members (bucket, institution_id, id);
 create unique index members_person on members (bucket, institution_id, person_id);
 create unique index members_employee_number on members (bucket, institution_id, employee_number);
 
@@ -174,6 +180,8 @@ create table sessions (
     primary key (bucket, id)
 );
 create index sessions_of_person on sessions (bucket, person_id, id);
+-- For removing the sessions of all buckets whose time is over.
+create index sessions_expiry on sessions (expires_at);
 
 create table code_records (
     bucket smallint not null,
