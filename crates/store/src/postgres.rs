@@ -571,9 +571,10 @@ where
     let outcome = work(&mut tx).await;
     let failed = tx.take_failure();
     let session = tx.postgres_mut();
+    let failure = session.failure();
     if outcome.is_err() || failed.is_some() {
         session.roll_back().await;
-        return match (session.failure(), failed) {
+        return match (failure, failed) {
             (Some(Failure::TryAgain | Failure::Broken), Some(error)) => Attempt::Failed(error),
             (_, Some(_)) if outcome.is_ok() => Attempt::Done(Err(E::from(DbError::Aborted))),
             _ => Attempt::Done(outcome),

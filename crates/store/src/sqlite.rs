@@ -16,6 +16,8 @@ const OLDEST_VERSION: i32 = 3_051_003;
 /// Above the number of statements of the whole program, so that none is prepared twice.
 const STATEMENT_CACHE: usize = 1_024;
 
+pub(crate) const COMMIT: &str = "commit";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SqliteAccess {
     ReadOnly,
@@ -150,6 +152,11 @@ impl SqliteConnection {
             ErrorCode::ReadOnly => {
                 self.lost = true;
                 DbError::ReadOnly
+            }
+            // A commit whose flush failed can come back with the log after a crash.
+            ErrorCode::SystemIoFailure if statement == COMMIT => {
+                self.lost = true;
+                DbError::UnknownOutcome(message)
             }
             ErrorCode::DiskFull
             | ErrorCode::SystemIoFailure

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::config::SqliteConfig;
 use crate::error::DbError;
-use crate::sqlite::{SqliteAccess, SqliteConnection};
+use crate::sqlite::{COMMIT, SqliteAccess, SqliteConnection};
 use crate::stats::{Counters, Stopwatch};
 use crate::tx::{BoxFuture, Tx};
 
@@ -209,7 +209,7 @@ impl Worker {
             return self.connection().control("rollback");
         }
         let started = Stopwatch::start();
-        self.connection().control("commit").map_err(not_committed)?;
+        self.connection().control(COMMIT).map_err(not_committed)?;
         self.counters.committed(kept, started.elapsed_us());
         Ok(())
     }
@@ -266,5 +266,8 @@ impl Worker {
 
 /// Constraints that are checked at commit would fail all works of a batch; our schema has none.
 fn not_committed(error: DbError) -> DbError {
-    DbError::Unavailable(error.to_string())
+    match error {
+        DbError::UnknownOutcome(_) => error,
+        _ => DbError::Unavailable(error.to_string()),
+    }
 }

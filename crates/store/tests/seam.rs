@@ -8,7 +8,7 @@ use std::time::Duration;
 use onescan_store::config::DbConfig;
 use onescan_store::db::{Db, Engine};
 use onescan_store::error::DbError;
-use onescan_store::migrate::{MigrateError, Migration, MigrationState, Migrator};
+use onescan_store::migrate::{MIGRATIONS, MigrateError, Migration, MigrationState, Migrator};
 use onescan_store::params;
 use onescan_store::sql::{Row, Value};
 use onescan_store::testing::TestDatabase;
@@ -1047,6 +1047,16 @@ const THIRD_WRONG: Migration = Migration {
     sqlite: "create table half (id text); select wrong;",
     postgres: "create table half (id text); select wrong;",
 };
+
+#[tokio::test]
+async fn the_programs_own_migrations_run() {
+    for database in TestDatabase::all().await.expect("databases open") {
+        let migrator = Migrator::new(&database.db, MIGRATIONS);
+        let files: Vec<_> = MIGRATIONS.iter().map(|migration| migration.file).collect();
+        assert_eq!(migrator.apply(1).await, Ok(files));
+        assert_eq!(migrator.dry_run().await, Ok(vec![]));
+    }
+}
 
 #[tokio::test]
 async fn migrations_run_once_and_in_order() {
