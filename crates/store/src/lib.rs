@@ -9,15 +9,20 @@
 
 pub mod access;
 pub mod accounts;
+mod audit;
+pub mod codes;
 pub mod config;
 pub mod db;
 mod decode;
 pub mod error;
+mod idempotency;
 pub mod institutions;
 pub mod invoicing;
+mod ledger;
 pub mod merchants;
 pub mod migrate;
-
+mod outbox;
+pub mod payments;
 pub mod people;
 mod postgres;
 mod postgres_error;
@@ -35,6 +40,7 @@ pub mod tx;
 mod writer;
 
 use crate::db::Db;
+use crate::statement::Statement;
 
 /// The tables behind the platforms' ports. A handle; clones share the database.
 #[derive(Debug, Clone)]
@@ -53,4 +59,28 @@ impl Store {
     pub fn db(&self) -> &Db {
         &self.db
     }
+}
+
+/// Every statement of the tables' modules, for the tests that look at all of them.
+#[must_use]
+pub fn statements() -> Vec<(&'static str, &'static Statement)> {
+    let modules = [
+        ("access", access::ALL),
+        ("accounts", accounts::ALL),
+        ("audit", audit::ALL),
+        ("codes", codes::ALL),
+        ("idempotency", idempotency::ALL),
+        ("institutions", institutions::ALL),
+        ("invoicing", invoicing::ALL),
+        ("ledger", ledger::ALL),
+        ("merchants", merchants::ALL),
+        ("outbox", outbox::ALL),
+        ("people", people::ALL),
+        ("profiles", profiles::ALL),
+        ("settings", settings::ALL),
+    ];
+    let of_payments = payments::STATEMENTS.iter().map(|all| ("payments", *all));
+    let modules = modules.into_iter().chain(of_payments);
+    let pairs = modules.flat_map(|(module, all)| all.iter().map(move |statement| (module, *statement)));
+    pairs.collect()
 }

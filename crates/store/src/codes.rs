@@ -1,0 +1,428 @@
+//! The service platform's tables: code records, scenarios, codes, devices.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use onescan_domain::bucket::Bucket;
+use onescan_domain::codes::{
+    Categories, CodeFacts, CodeKind, CodeRecord, CodeRecordId, MemberAccess, RecordHolder, RecordState, Scenario,
+};
+use onescan_domain::identity::{IdentityId, IdentityKind};
+use onescan_domain::ids::{AccountId, CodeId, InstitutionId, MemberId, PersonId, ScenarioId};
+use onescan_domain::policy::Policy;
+use onescan_platforms::codes::{Assigned, CodeKey, CodeStore, LoadedCode, LoadedScenario, NewCode, Removed};
+use onescan_platforms::error::Result;
+
+use crate::decode::{bucket, currency, id, opt_id, parsed, record_id};
+use crate::error::DbError;
+use crate::ledger::write_all;
+use crate::sql::{Row, Value};
+use crate::tx::{Call, Tx};
+use crate::{Store, params, statements};
+
+/// What [`record`] reads, in its order, behind a table's short name.
+macro_rules! record_columns {
+    ($table:literal) => {
+        concat!(
+            $table,
+            ".bucket, ",
+            $table,
+            ".id, ",
+            $table,
+            ".kind, ",
+            $table,
+            ".holder_id, ",
+            $table,
+            ".identity_kind, ",
+            $table,
+            ".identity_number, ",
+            $table,
+            ".member_access, ",
+            $table,
+            ".account_id, ",
+            $table,
+            ".currency, ",
+            $table,
+            ".time_zone, ",
+            $table,
+            ".state, ",
+            $table,
+            ".created_at"
+        )
+    };
+}
+
+statements! {
+    INSERT_RECORD =
+        "insert into code_records (bucket, id, kind, holder_id, identity_kind, identity_number, member_access,
+         account_id, currency, time_zone, state, created_at) values (:bucket, :id::text, :kind::text, :holder::text,
+         :identity_kind::text, :identity_number::text, :member_access::text, :account::text, :currency::text,
+         :time_zone::text, :state::text, :created_at)";
+    RECORD = concat!(
+        "select ", record_columns!("r"), " from code_records r where r.bucket = :bucket and r.id = :id::text"
+    );
+    RECORD_OF_HOLDER = concat!(
+        "select ", record_columns!("r"), " from code_records r where r.bucket = :bucket and r.kind = :kind::text
+         and r.holder_id = :holder::text"
+    );
+    UPDATE_STATE =
+        "update code_records set state = :state::text where bucket = :bucket and id = :id::text and state <> 'closed'";
+    UPDATE_MEMBER_ACCESS =
+        "update code_records set member_access = :member_access::text where bucket = :bucket and id = :id::text
+         and kind = 'institution'";
+    ASSIGN =
+        "insert into record_members (bucket, record_id, member_id) values (:bucket, :record::text, :member::text)
+         on conflict (bucket, record_id, member_id) do nothing";
+    UNASSIGN =
+        "delete from record_members where bucket = :bucket and record_id = :record::text and member_id = :member::text";
+    ASSIGNED =
+        "select member_id from record_members where bucket = :bucket and record_id = :record::text order by member_id";
+    PUT_SCENARIO =
+        "insert into scenarios (bucket, record_id, id, name, categories, policy, created_at) values (:bucket,
+         :record::text, :id::text, :name::text, :categories::text, :policy::text, :created_at)
+         on conflict (bucket, record_id, id) do update set name = excluded.name, categories = excluded.categories,
+         policy = excluded.policy";
+    DELETE_SCENARIO =
+        "delete from scenarios where bucket = :bucket and record_id = :record::text and id = :id::text";
+    SCENARIOS =
+        "select id, name, categories, policy, created_at from scenarios
+         where bucket = :bucket and record_id = :record::text order by id";
+    INSERT_CODE =
+        "insert into codes (bucket, slot, mac, id, record_id, person_id, member_id, device, address, location,
+         created_at, pay_until) values (:bucket, :slot, :mac::bytea, :id::text, :record::text, :person::text,
+         :member::text, :device::text, :address::text, :location::text, :created_at, :pay_until)";
+    /// Without a previous code in this batch, the latest before it becomes the previous.
+    MOVE_DEVICE_ON =
+        "insert into code_devices (bucket, record_id, person_id, device, latest_id, previous_id) values (:bucket,
+         :record::text, :person::text, :device::text, :latest::text, :previous::text)
+         on conflict (bucket, record_id, person_id, device) do update set
+         previous_id = coalesce(excluded.previous_id, code_devices.latest_id), latest_id = excluded.latest_id";
+    LOAD_CODE = concat!(
+        "select ", record_columns!("r"), ", c.id, c.person_id, c.member_id, c.created_at, c.pay_until, d.latest_id,
+         d.previous_id, m.state, a.member_id from codes c
+         join code_records r on r.bucket = c.bucket and r.id = c.record_id
+         left join code_devices d on d.bucket = c.bucket and d.record_id = c.record_id and d.person_id = c.person_id
+             and d.device = c.device
+         left join members m on m.bucket = c.bucket and m.id = c.member_id and m.person_id = c.person_id
+         left join record_members a on a.bucket = c.bucket and a.record_id = c.record_id and a.member_id = c.member_id
+         where c.bucket = :bucket and c.slot = :slot and c.mac = :mac::bytea"
+    );
+    NEXT_BUCKET_ALL_BUCKETS = "select min(bucket) from codes where bucket > :after";
+    PURGE =
+        "delete from codes where bucket = :bucket and slot < :before and not exists
+         (select 1 from payments p where p.bucket = codes.bucket and p.code_id = codes.id)";
+}
+
+/// First of the columns that follow the record's in [`LOAD_CODE`].
+const AFTER_RECORD: usize = 12;
+
+fn member_access(name: &str) -> Option<MemberAccess> {
+    match name {
+        "through_institution" => Some(MemberAccess::ThroughInstitution),
+        "assigned" => Some(MemberAccess::Assigned),
+        _ => None,
+    }
+}
+
+fn member_access_name(access: MemberAccess) -> &'static str {
+    match access {
+        MemberAccess::ThroughInstitution => "through_institution",
+        MemberAccess::Assigned => "assigned",
+    }
+}
+
+/// `row` begins with [`record_columns`].
+fn record(row: &mut Row) -> Result<CodeRecord, DbError> {
+    let holder = match parsed(row, 2, "kind of code", CodeKind::parse)? {
+        CodeKind::User => {
+            let kind = parsed(row, 4, "kind of identity", IdentityKind::parse)?;
+            RecordHolder::Person {
+                person: id(row, 3, PersonId::new)?,
+                identity: parsed(row, 5, "identity number", |number| IdentityId::new(kind, number).ok())?,
+            }
+        }
+        CodeKind::Institution => RecordHolder::Institution {
+            institution: id(row, 3, InstitutionId::new)?,
+            members: parsed(row, 6, "access of members", member_access)?,
+        },
+    };
+    Ok(CodeRecord {
+        id: record_id(row, 1)?,
+        bucket: bucket(row, 0)?,
+        holder,
+        account: id(row, 7, AccountId::new)?,
+        currency: currency(row, 8)?,
+        time_zone: row.take_text(9)?,
+        state: parsed(row, 10, "state of a record", RecordState::parse)?,
+        created_at: row.int(11)?,
+    })
+}
+
+fn record_parameters(record: &CodeRecord) -> Vec<Value> {
+    let (holder, identity, members) = match &record.holder {
+        RecordHolder::Person { person, identity } => (person.stored(), Some(identity), None),
+        RecordHolder::Institution { institution, members } => (institution.stored(), None, Some(*members)),
+    };
+    params![
+        record.bucket.number(),
+        record.id.as_str(),
+        record.kind().name(),
+        holder,
+        identity.map(|identity| identity.kind().name()),
+        identity.map(IdentityId::number),
+        members.map(member_access_name),
+        record.account.stored(),
+        record.currency.code(),
+        record.time_zone.as_str(),
+        record.state.name(),
+        record.created_at,
+    ]
+}
+
+fn scenario(record: &CodeRecordId, mut row: Row) -> Result<Scenario, DbError> {
+    Ok(Scenario {
+        id: id(&row, 0, ScenarioId::new)?,
+        record: record.clone(),
+        name: row.take_text(1)?,
+        categories: parsed(&row, 2, "categories", |text| Categories::parse(text).ok())?,
+        policy: parsed(&row, 3, "policy", |text| Policy::parse(text).ok())?,
+        created_at: row.int(4)?,
+    })
+}
+
+fn loaded_scenario(mut row: Row) -> Result<LoadedScenario, DbError> {
+    Ok(LoadedScenario {
+        id: id(&row, 0, ScenarioId::new)?,
+        name: row.take_text(1)?,
+        categories: row.take_text(2)?,
+        policy: row.take_text(3)?,
+    })
+}
+
+fn code_parameters(code: &NewCode) -> Vec<Value> {
+    let access = &code.access;
+    params![
+        code.key.bucket.number(),
+        code.key.slot,
+        code.key.mac,
+        code.id.stored(),
+        code.record.as_str(),
+        access.person.stored(),
+        access.member.map(MemberId::stored),
+        access.device.as_str(),
+        access.address.as_str(),
+        access.location.as_deref(),
+        code.created_at,
+        code.pay_until,
+    ]
+}
+
+/// One parameter set of [`MOVE_DEVICE_ON`] per device, in the order of their keys: its last code of the batch, and the
+/// one before that.
+fn device_parameters(codes: &[NewCode]) -> Vec<Vec<Value>> {
+    let mut devices: BTreeMap<_, (CodeId, Option<CodeId>)> = BTreeMap::new();
+    for code in codes {
+        let device = (
+            code.key.bucket,
+            &code.record,
+            code.access.person,
+            code.access.device.as_str(),
+        );
+        devices
+            .entry(device)
+            .and_modify(|(latest, previous)| *previous = Some(std::mem::replace(latest, code.id)))
+            .or_insert((code.id, None));
+    }
+    let parameters = devices
+        .into_iter()
+        .map(|((bucket, record, person, device), (latest, previous))| {
+            params![
+                bucket.number(),
+                record.as_str(),
+                person.stored(),
+                device,
+                latest.stored(),
+                previous.map(CodeId::stored)
+            ]
+        });
+    parameters.collect()
+}
+
+async fn insert(tx: &mut Tx, codes: &[NewCode]) -> Result<(), DbError> {
+    let writes = vec![
+        Call::each(&INSERT_CODE, codes.iter().map(code_parameters).collect()),
+        Call::each(&MOVE_DEVICE_ON, device_parameters(codes)),
+    ];
+    write_all(tx, writes).await
+}
+
+async fn load(tx: &mut Tx, keys: &[CodeKey]) -> Result<Vec<Option<LoadedCode>>, DbError> {
+    let sets = keys.iter().map(|key| params![key.bucket.number(), key.slot, key.mac]);
+    let found = tx.query_each(&LOAD_CODE, sets.collect()).await?;
+    let facts = found.into_iter().map(|mut rows| rows.pop().map(facts).transpose());
+    let facts: Vec<Option<CodeFacts>> = facts.collect::<Result<_, _>>()?;
+    let known = facts.iter().flatten();
+    let records: BTreeSet<(Bucket, &CodeRecordId)> = known.map(|code| (code.record.bucket, &code.record.id)).collect();
+    let sets = records.iter().map(|(bucket, id)| params![bucket.number(), id.as_str()]);
+    let found = tx.query_each(&SCENARIOS, sets.collect()).await?;
+    let mut scenarios: HashMap<(Bucket, CodeRecordId), Vec<LoadedScenario>> = HashMap::new();
+    for ((bucket, id), rows) in records.into_iter().zip(found) {
+        let loaded = rows.into_iter().map(loaded_scenario).collect::<Result<_, _>>()?;
+        scenarios.insert((bucket, id.clone()), loaded);
+    }
+    let loaded = facts.into_iter().map(|facts| {
+        facts.map(|facts| {
+            let key = (facts.record.bucket, facts.record.id.clone());
+            let scenarios = scenarios.get(&key).cloned().unwrap_or_default();
+            LoadedCode { facts, scenarios }
+        })
+    });
+    Ok(loaded.collect())
+}
+
+/// `row`: [`LOAD_CODE`].
+fn facts(mut row: Row) -> Result<CodeFacts, DbError> {
+    let record = record(&mut row)?;
+    let column = |number: usize| AFTER_RECORD + number;
+    let code = id(&row, column(0), CodeId::new)?;
+    let person = id(&row, column(1), PersonId::new)?;
+    let active = row.opt_text(column(7))? == Some("active");
+    let assigned = row.opt_text(column(8))?.is_some();
+    let tied = match &record.holder {
+        RecordHolder::Person { person: holder, .. } => *holder == person,
+        RecordHolder::Institution { members, .. } => match members {
+            MemberAccess::ThroughInstitution => active,
+            MemberAccess::Assigned => active && assigned,
+        },
+    };
+    let own = row.text(column(0))?;
+    let latest_two = [row.opt_text(column(5))?, row.opt_text(column(6))?];
+    Ok(CodeFacts {
+        code,
+        replaced: !latest_two.contains(&Some(own)),
+        record,
+        person,
+        member: opt_id(&row, column(2), MemberId::new)?,
+        tied,
+        created_at: row.int(column(3))?,
+        pay_until: row.int(column(4))?,
+    })
+}
+
+impl Store {
+    async fn find_record_of(&self, bucket: Bucket, kind: CodeKind, holder: String) -> Result<Option<CodeRecord>> {
+        let parameters = params![bucket.number(), kind.name(), holder];
+        let row = self.db.query_opt(&RECORD_OF_HOLDER, parameters).await?;
+        Ok(row.map(|mut row| record(&mut row)).transpose()?)
+    }
+}
+
+#[async_trait]
+impl CodeStore for Store {
+    async fn insert_record(&self, record: &CodeRecord) -> Result<()> {
+        Ok(self.change_one(&INSERT_RECORD, record_parameters(record)).await?)
+    }
+
+    async fn find_record(&self, bucket: Bucket, id: &CodeRecordId) -> Result<Option<CodeRecord>> {
+        let row = self
+            .db
+            .query_opt(&RECORD, params![bucket.number(), id.as_str()])
+            .await?;
+        Ok(row.map(|mut row| record(&mut row)).transpose()?)
+    }
+
+    async fn find_record_of_person(&self, person: PersonId) -> Result<Option<CodeRecord>> {
+        self.find_record_of(person.bucket(), CodeKind::User, person.stored())
+            .await
+    }
+
+    async fn find_record_of_institution(&self, institution: InstitutionId) -> Result<Option<CodeRecord>> {
+        let (bucket, holder) = (institution.bucket(), institution.stored());
+        self.find_record_of(bucket, CodeKind::Institution, holder).await
+    }
+
+    async fn update_record_state(&self, bucket: Bucket, id: &CodeRecordId, state: RecordState) -> Result<()> {
+        let parameters = params![state.name(), bucket.number(), id.as_str()];
+        self.change(&UPDATE_STATE, parameters).await?;
+        Ok(())
+    }
+
+    async fn update_member_access(&self, bucket: Bucket, id: &CodeRecordId, members: MemberAccess) -> Result<()> {
+        let parameters = params![member_access_name(members), bucket.number(), id.as_str()];
+        self.change(&UPDATE_MEMBER_ACCESS, parameters).await?;
+        Ok(())
+    }
+
+    async fn set_assigned(
+        &self,
+        bucket: Bucket,
+        id: &CodeRecordId,
+        member: MemberId,
+        assigned: Assigned,
+    ) -> Result<()> {
+        let statement = match assigned {
+            Assigned::Yes => &ASSIGN,
+            Assigned::No => &UNASSIGN,
+        };
+        let parameters = params![bucket.number(), id.as_str(), member.stored()];
+        self.change(statement, parameters).await?;
+        Ok(())
+    }
+
+    async fn list_assigned(&self, bucket: Bucket, id: &CodeRecordId) -> Result<Vec<MemberId>> {
+        let rows = self.db.query(&ASSIGNED, params![bucket.number(), id.as_str()]).await?;
+        let members = rows.iter().map(|row| crate::decode::id(row, 0, MemberId::new));
+        Ok(members.collect::<Result<_, _>>()?)
+    }
+
+    async fn put_scenario(&self, bucket: Bucket, scenario: &Scenario) -> Result<()> {
+        let parameters = params![
+            bucket.number(),
+            scenario.record.as_str(),
+            scenario.id.stored(),
+            scenario.name.as_str(),
+            scenario.categories.to_string(),
+            scenario.policy.to_string(),
+            scenario.created_at,
+        ];
+        Ok(self.change_one(&PUT_SCENARIO, parameters).await?)
+    }
+
+    async fn delete_scenario(&self, bucket: Bucket, record: &CodeRecordId, id: ScenarioId) -> Result<Removed> {
+        let parameters = params![bucket.number(), record.as_str(), id.stored()];
+        Ok(match self.change(&DELETE_SCENARIO, parameters).await? {
+            0 => Removed::NotThere,
+            _ => Removed::Yes,
+        })
+    }
+
+    async fn list_scenarios(&self, bucket: Bucket, record: &CodeRecordId) -> Result<Vec<Scenario>> {
+        let parameters = params![bucket.number(), record.as_str()];
+        let rows = self.db.query(&SCENARIOS, parameters).await?;
+        let scenarios = rows.into_iter().map(|row| scenario(record, row));
+        Ok(scenarios.collect::<Result<_, _>>()?)
+    }
+
+    async fn insert_codes(&self, codes: Vec<NewCode>) -> Result<()> {
+        let inserting = self.db.write_with(codes, |tx, codes| Box::pin(insert(tx, codes)));
+        Ok(inserting.await?)
+    }
+
+    async fn load_codes(&self, keys: Vec<CodeKey>) -> Result<Vec<Option<LoadedCode>>> {
+        let loading = self.db.read_with(&keys, |tx, keys| Box::pin(load(tx, keys)));
+        Ok(loading.await?)
+    }
+
+    /// One transaction per bucket, so that payments are not kept waiting.
+    async fn purge_codes(&self, before_slot: i64) -> Result<u64> {
+        let (mut after, mut purged) = (-1, 0);
+        loop {
+            let next = self.db.query_one(&NEXT_BUCKET_ALL_BUCKETS, params![after]).await?;
+            let Some(bucket) = next.opt_int(0)? else {
+                return Ok(purged);
+            };
+            purged += self.change(&PURGE, params![bucket, before_slot]).await?;
+            after = bucket;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Reading payments, sales and alarms: by key, and in pages, newest first.
+
+use onescan_domain::bucket::Bucket;
+use onescan_domain::codes::{CodeKind, CodeRecordId};
+use onescan_domain::ids::{CodeId, EventId, MerchantId, PaymentId, PersonId, StoreId, TerminalId};
+use onescan_domain::payments::batch::{Alarm, AlarmKind, UsageKey, UsageRow};
+use onescan_domain::payments::{Payment, Refund};
+use onescan_platforms::error::Result;
+use onescan_platforms::payments::{Page, Sale, SalesFilter, SalesTotal};
+
+use super::rows::{self, PAYMENT, PAYMENT_OF_CODE, USAGE, payment_columns, refund_columns, usage_key};
+use crate::decode::{currency, id, money, opt_id, parsed};
+use crate::error::DbError;
+use crate::ledger::LAST_ID;
+use crate::sql::{Row, Value};
+use crate::statement::Statement;
+use crate::{Store, params, statements};
+
+/// What [`alarm`] reads, in its order.
+macro_rules! alarm_columns {
+    () => {
+        "id, kind, person_id, terminal_id, payment_id, created_at"
+    };
+}
+
+statements! {
+    PAYMENT_OF_ORDER =
+        "select payment_id from merchant_orders
+         where bucket = :bucket and merchant_id = :merchant::text and order_number = :order_number::text";
+    REFUNDS = concat!(
+        "select ", refund_columns!(), " from refunds where bucket = :bucket and payment_id = :payment::text order by id"
+    );
+    OF_PERSON = concat!(
+        "select ", payment_columns!(), " from payments where bucket = :bucket and person_id = :person::text
+         and id < :after::text order by id desc limit :limit"
+    );
+    RECORD_HOLDER = "select kind, holder_id from code_records where bucket = :bucket and id = :id::text";
+    OF_USER_RECORD = concat!(
+        "select ", payment_columns!(), " from payments where bucket = :bucket and person_id = :person::text
+         and record_id = :record::text and id < :after::text order by id desc limit :limit"
+    );
+    OF_INSTITUTION_RECORD = concat!(
+        "select ", payment_columns!(), " from payments where bucket = :bucket and record_id = :record::text
+         and kind = 'institution' and id < :after::text order by id desc limit :limit"
+    );
+    SALES =
+        "select payment_id, store_id, terminal_id, order_number, amount_minor, currency, refunded_minor, paid_at,
+         reversed from sales where bucket = :bucket and merchant_id = :merchant::text
+         and paid_at >= :from and paid_at < :until and (:terminal::text is null or terminal_id = :terminal::text)
+         and payment_id < :after::text order by payment_id desc limit :limit";
+    SALES_TOTALS =
+        "select currency, count(*), cast(sum(amount_minor) as bigint), cast(sum(refunded_minor) as bigint)
+         from sales where bucket = :bucket and merchant_id = :merchant::text and paid_at >= :from and paid_at < :until
+         and (:terminal::text is null or terminal_id = :terminal::text) and reversed = 0
+         group by currency order by currency";
+    ALARMS_OF_PERSON = concat!(
+        "select ", alarm_columns!(), " from alarms where bucket = :bucket and person_id = :person::text
+         and id < :after::text order by id desc limit :limit"
+    );
+    ALARMS_ALL_BUCKETS = concat!(
+        "select ", alarm_columns!(), " from alarms where id < :after::text order by id desc limit :limit"
+    );
+}
+
+fn after(page: &Page) -> &str {
+    page.after.as_deref().unwrap_or(LAST_ID)
+}
+
+fn payments(rows: Vec<Row>) -> Result<Vec<Payment>> {
+    Ok(rows.into_iter().map(rows::payment).collect::<Result<_, DbError>>()?)
+}
+
+/// `row`: [`alarm_columns`].
+fn alarm(row: Row) -> Result<Alarm, DbError> {
+    Ok(Alarm {
+        id: id(&row, 0, EventId::new)?,
+        kind: parsed(&row, 1, "kind of alarm", AlarmKind::parse)?,
+        person: opt_id(&row, 2, PersonId::new)?,
+        terminal: id(&row, 3, TerminalId::new)?,
+        payment: opt_id(&row, 4, PaymentId::new)?,
+        created_at: row.int(5)?,
+    })
+}
+
+fn alarms(rows: Vec<Row>) -> Result<Vec<Alarm>> {
+    Ok(rows.into_iter().map(alarm).collect::<Result<_, DbError>>()?)
+}
+
+fn sale(mut row: Row) -> Result<Sale, DbError> {
+    Ok(Sale {
+        payment: id(&row, 0, PaymentId::new)?,
+        store: id(&row, 1, StoreId::new)?,
+        terminal: id(&row, 2, TerminalId::new)?,
+        order_number: row.take_text(3)?,
+        amount: money(&row, 4, 5)?,
+        refunded_minor: row.int(6)?,
+        paid_at: row.int(7)?,
+        reversed: row.flag(8)?,
+    })
+}
+
+/// Bucket, merchant, window, terminal.
+fn sales_parameters(filter: &SalesFilter) -> Vec<Value> {
+    params![
+        filter.merchant.bucket().number(),
+        filter.merchant.stored(),
+        filter.from,
+        filter.until,
+        filter.terminal.map(TerminalId::stored),
+    ]
+}
+
+impl Store {
+    async fn find_each(&self, statement: &'static Statement, sets: Vec<Vec<Value>>) -> Result<Vec<Vec<Row>>, DbError> {
+        let finding = self.db.read(|tx| Box::pin(tx.query_each(statement, sets)));
+        finding.await
+    }
+
+    pub(super) async fn find_payment(&self, id: PaymentId) -> Result<Option<Payment>> {
+        let row = self
+            .db
+            .query_opt(&PAYMENT, params![id.bucket().number(), id.stored()])
+            .await?;
+        Ok(row.map(rows::payment).transpose()?)
+    }
+
+    pub(super) async fn find_payments_of_codes(&self, codes: Vec<CodeId>) -> Result<Vec<Option<Payment>>> {
+        let sets = codes.iter().map(|code| params![code.bucket().number(), code.stored()]);
+        let sets: Vec<_> = sets.collect();
+        let found = self.find_each(&PAYMENT_OF_CODE, sets).await?;
+        let payments = found
+            .into_iter()
+            .map(|mut rows| rows.pop().map(rows::payment).transpose());
+        Ok(payments.collect::<Result<_, DbError>>()?)
+    }
+
+    pub(super) async fn find_payment_of_order(&self, merchant: MerchantId, number: &str) -> Result<Option<Payment>> {
+        let parameters = params![merchant.bucket().number(), merchant.stored(), number];
+        match self.db.query_opt(&PAYMENT_OF_ORDER, parameters).await? {
+            Some(row) => self.find_payment(id(&row, 0, PaymentId::new)?).await,
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn list_refund_rows(&self, payment: PaymentId) -> Result<Vec<Refund>> {
+        let parameters = params![payment.bucket().number(), payment.stored()];
+        let rows = self.db.query(&REFUNDS, parameters).await?;
+        Ok(rows.into_iter().map(rows::refund).collect::<Result<_, DbError>>()?)
+    }
+
+    pub(super) async fn load_usage_rows(&self, keys: Vec<UsageKey>, bucket: Bucket) -> Result<Vec<Option<UsageRow>>> {
+        let sets: Vec<_> = keys.iter().map(|key| usage_key(bucket, key)).collect();
+        let found = self.find_each(&USAGE, sets).await?;
+        let counters = found.into_iter().map(|rows| rows.first().map(rows::usage).transpose());
+        Ok(counters.collect::<Result<_, DbError>>()?)
+    }
+
+    pub(super) async fn list_payments_of_person(
+        &self,
+        person: PersonId,
+        bucket: Bucket,
+        page: &Page,
+    ) -> Result<Vec<Payment>> {
+        let parameters = params![bucket.number(), person.stored(), after(page), page.limit];
+        payments(self.db.query(&OF_PERSON, parameters).await?)
+    }
+
+    /// A user's record is found through its holder, because only institutions' records have an index of their own.
+    pub(super) async fn list_payments_of_record(
+        &self,
+        bucket: Bucket,
+        record: &CodeRecordId,
+        page: &Page,
+    ) -> Result<Vec<Payment>> {
+        let key = params![bucket.number(), record.as_str()];
+        let Some(row) = self.db.query_opt(&RECORD_HOLDER, key).await? else {
+            return Ok(Vec::new());
+        };
+        let (after, limit) = (after(page), page.limit);
+        let rows = match parsed(&row, 0, "kind of code", CodeKind::parse)? {
+            CodeKind::User => {
+                let parameters = params![bucket.number(), row.text(1)?, record.as_str(), after, limit];
+                self.db.query(&OF_USER_RECORD, parameters).await?
+            }
+            CodeKind::Institution => {
+                let parameters = params![bucket.number(), record.as_str(), after, limit];
+                self.db.query(&OF_INSTITUTION_RECORD, parameters).await?
+            }
+        };
+        payments(rows)
+    }
+
+    pub(super) async fn list_sale_rows(&self, filter: &SalesFilter, page: &Page) -> Result<Vec<Sale>> {
+        let mut parameters = sales_parameters(filter);
+        parameters.extend(params![after(page), page.limit]);
+        let rows = self.db.query(&SALES, parameters).await?;
+        Ok(rows.into_iter().map(sale).collect::<Result<_, DbError>>()?)
+    }
+
+    pub(super) async fn sum_sale_rows(&self, filter: &SalesFilter) -> Result<Vec<SalesTotal>> {
+        let rows = self.db.query(&SALES_TOTALS, sales_parameters(filter)).await?;
+        let total = |row: Row| {
+            Ok(SalesTotal {
+                currency: currency(&row, 0)?,
+                count: row.int(1)?,
+                amount_minor: row.int(2)?,
+                refunded_minor: row.int(3)?,
+            })
+        };
+        Ok(rows.into_iter().map(total).collect::<Result<_, DbError>>()?)
+    }
+
+    pub(super) async fn list_alarm_rows_of_person(
+        &self,
+        person: PersonId,
+        bucket: Bucket,
+        page: &Page,
+    ) -> Result<Vec<Alarm>> {
+        let parameters = params![bucket.number(), person.stored(), after(page), page.limit];
+        alarms(self.db.query(&ALARMS_OF_PERSON, parameters).await?)
+    }
+
+    pub(super) async fn list_alarm_rows(&self, page: &Page) -> Result<Vec<Alarm>> {
+        alarms(
+            self.db
+                .query(&ALARMS_ALL_BUCKETS, params![after(page), page.limit])
+                .await?,
+        )
+    }
+}

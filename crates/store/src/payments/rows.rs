@@ -1,0 +1,338 @@
+//! Payments, refunds and counters as rows. The order of the columns stands here once.
+
+use onescan_domain::bucket::Bucket;
+use onescan_domain::codes::CodeKind;
+use onescan_domain::ids::{
+    AccountId, CodeId, MemberId, MerchantId, PaymentId, PersonId, RefundId, ScenarioId, StoreId, TerminalId, TransferId,
+};
+use onescan_domain::payments::batch::{UsageKey, UsageRow};
+use onescan_domain::payments::{Payment, PaymentRefusal, PaymentState, Refund};
+use onescan_domain::policy::Usage;
+
+use super::refusal;
+use crate::decode::{id, money, opt_id, parsed, record_id, wrong};
+use crate::error::DbError;
+use crate::sql::{Row, Value};
+use crate::{params, statements};
+
+/// What [`payment`] reads, in its order.
+macro_rules! payment_columns {
+    () => {
+        "id, code_id, record_id, kind, person_id, member_id, account_id, merchant_id, store_id, terminal_id, \
+         order_number, scenario_id, amount_minor, currency, subject, state, state_at, transfer_id, hold_until, means, \
+         reference, refusal, refunded_minor, local_day, local_month, created_at"
+    };
+}
+pub(super) use payment_columns;
+
+/// What [`refund`] reads, in its order.
+macro_rules! refund_columns {
+    () => {
+        "id, payment_id, number, amount_minor, currency, reason, transfer_id, created_at"
+    };
+}
+pub(super) use refund_columns;
+
+/// What [`usage`] reads, in its order.
+macro_rules! usage_columns {
+    () => {
+        "day, day_minor, day_count, month, month_minor, month_count"
+    };
+}
+
+statements! {
+    pub(super) INSERT_PAYMENT = concat!(
+        "insert into payments (bucket, ", payment_columns!(), ") values (:bucket, :id::text, :code::text, \
+         :record::text, :kind::text, :person::text, :member::text, :account::text, :merchant::text, :store::text, \
+         :terminal::text, :order_number::text, :scenario::text, :amount, :currency::text, :subject::text, \
+         :state::text, :state_at, :transfer::text, :hold_until, :means::text, :reference::text, :refusal::text, \
+         :refunded, :local_day, :local_month, :created_at)"
+    );
+    pub(super) PAYMENT = concat!(
+        "select ", payment_columns!(), " from payments where bucket = :bucket and id = :id::text"
+    );
+    pub(super) PAYMENT_OF_CODE = concat!(
+        "select ", payment_columns!(), " from payments where bucket = :bucket and code_id = :code::text"
+    );
+    pub(super) USAGE = concat!(
+        "select ", usage_columns!(), " from usage_counters where bucket = :bucket and record_id = :record::text
+         and scenario_id = :scenario::text and person_id = :person::text"
+    );
+    pub(super) LOCK_USAGE = concat!(
+        "select ", usage_columns!(), " from usage_counters where bucket = :bucket and record_id = :record::text
+         and scenario_id = :scenario::text and person_id = :person::text {for update}"
+    );
+    pub(super) PUT_USAGE = concat!(
+        "insert into usage_counters (bucket, record_id, scenario_id, person_id, ", usage_columns!(), ")
+         values (:bucket, :record::text, :scenario::text, :person::text, :day, :day_minor, :day_count, :month, \
+         :month_minor, :month_count)
+         on conflict (bucket, record_id, scenario_id, person_id) do update set day = excluded.day,
+         day_minor = excluded.day_minor, day_count = excluded.day_count, month = excluded.month,
+         month_minor = excluded.month_minor, month_count = excluded.month_count"
+    );
+}
+
+/// `row`: [`payment_columns`].
+pub(super) fn payment(mut row: Row) -> Result<Payment, DbError> {
+    let state = payment_state(&mut row)?;
+    Ok(Payment {
+        id: id(&row, 0, PaymentId::new)?,
+        code: opt_id(&row, 1, CodeId::new)?,
+        record: record_id(&mut row, 2)?,
+        kind: parsed(&row, 3, "kind of code", CodeKind::parse)?,
+        person: id(&row, 4, PersonId::new)?,
+        member: opt_id(&row, 5, MemberId::new)?,
+        account: id(&row, 6, AccountId::new)?,
+        merchant: id(&row, 7, MerchantId::new)?,
+        store: id(&row, 8, StoreId::new)?,
+        terminal: id(&row, 9, TerminalId::new)?,
+        order_number: row.take_text(10)?,
+        scenario: opt_id(&row, 11, ScenarioId::new)?,
+        amount: money(&row, 12, 13)?,
+        subject: row.take_opt_text(14)?,
+        state,
+        refunded_minor: row.int(22)?,
+        local_day: row.number(23)?,
+        local_month: row.number(24)?,
+        created_at: row.int(25)?,
+    })
+}
+
+fn payment_state(row: &mut Row) -> Result<PaymentState, DbError> {
+    let at = row.int(16)?;
+    Ok(match row.text(15)? {
+        "authorised" => PaymentState::Authorised {
+            hold: id(row, 17, TransferId::new)?,
+            until: row.int(18)?,
+        },
+        "paid" => PaymentState::Paid {
+            at,
+            transfer: id(row, 17, TransferId::new)?,
+        },
+        "paid_elsewhere" => PaymentState::PaidElsewhere {
+            at,
+            means: row.take_text(19)?,
+            reference: row.take_opt_text(20)?,
+        },
+        "refused" => PaymentState::Refused {
+            at,
+            refusal: parsed(row, 21, "refusal", refusal::read)?,
+        },
+        "voided" => PaymentState::Voided { at },
+        "expired" => PaymentState::Expired { at },
+        "reversed" => PaymentState::Reversed {
+            at,
+            transfer: id(row, 17, TransferId::new)?,
+        },
+        _ => return Err(wrong(15, "state of a payment")),
+    })
+}
+
+/// The columns that a state consists of.
+pub(super) struct StateColumns<'s> {
+    pub at: i64,
+    pub transfer: Option<TransferId>,
+    pub hold_until: Option<i64>,
+    pub means: Option<&'s str>,
+    pub reference: Option<&'s str>,
+    pub refusal: Option<&'s PaymentRefusal>,
+}
+
+/// `created_at` stands for the instant of a state that does not know its own.
+pub(super) fn state_columns(state: &PaymentState, created_at: i64) -> StateColumns<'_> {
+    let mut columns = StateColumns {
+        at: created_at,
+        transfer: None,
+        hold_until: None,
+        means: None,
+        reference: None,
+        refusal: None,
+    };
+    match state {
+        PaymentState::Authorised { hold, until } => {
+            columns.transfer = Some(*hold);
+            columns.hold_until = Some(*until);
+        }
+        PaymentState::Paid { at, transfer } | PaymentState::Reversed { at, transfer } => {
+            columns.at = *at;
+            columns.transfer = Some(*transfer);
+        }
+        PaymentState::PaidElsewhere { at, means, reference } => {
+            columns.at = *at;
+            columns.means = Some(means);
+            columns.reference = reference.as_deref();
+        }
+        PaymentState::Refused { at, refusal } => {
+            columns.at = *at;
+            columns.refusal = Some(refusal);
+        }
+        PaymentState::Voided { at } | PaymentState::Expired { at } => columns.at = *at,
+    }
+    columns
+}
+
+/// The bucket, then [`payment_columns`].
+pub(super) fn payment_parameters(payment: &Payment) -> Vec<Value> {
+    let state = state_columns(&payment.state, payment.created_at);
+    params![
+        payment.id.bucket().number(),
+        payment.id.stored(),
+        payment.code.map(CodeId::stored),
+        payment.record.as_str(),
+        payment.kind.name(),
+        payment.person.stored(),
+        payment.member.map(MemberId::stored),
+        payment.account.stored(),
+        payment.merchant.stored(),
+        payment.store.stored(),
+        payment.terminal.stored(),
+        payment.order_number.as_str(),
+        payment.scenario.map(ScenarioId::stored),
+        payment.amount.minor,
+        payment.amount.currency.code(),
+        payment.subject.as_deref(),
+        payment.state.name(),
+        state.at,
+        state.transfer.map(TransferId::stored),
+        state.hold_until,
+        state.means,
+        state.reference,
+        state.refusal.map(refusal::write),
+        payment.refunded_minor,
+        payment.local_day,
+        payment.local_month,
+        payment.created_at,
+    ]
+}
+
+/// `row`: [`refund_columns`].
+pub(super) fn refund(mut row: Row) -> Result<Refund, DbError> {
+    Ok(Refund {
+        id: id(&row, 0, RefundId::new)?,
+        payment: id(&row, 1, PaymentId::new)?,
+        number: row.take_text(2)?,
+        amount: money(&row, 3, 4)?,
+        reason: row.take_opt_text(5)?,
+        transfer: id(&row, 6, TransferId::new)?,
+        created_at: row.int(7)?,
+    })
+}
+
+/// The bucket, then [`refund_columns`].
+pub(super) fn refund_parameters(refund: &Refund) -> Vec<Value> {
+    params![
+        refund.payment.bucket().number(),
+        refund.id.stored(),
+        refund.payment.stored(),
+        refund.number.as_str(),
+        refund.amount.minor,
+        refund.amount.currency.code(),
+        refund.reason.as_deref(),
+        refund.transfer.stored(),
+        refund.created_at,
+    ]
+}
+
+/// `row`: [`usage_columns`].
+pub(super) fn usage(row: &Row) -> Result<UsageRow, DbError> {
+    Ok(UsageRow {
+        day: row.number(0)?,
+        month: row.number(3)?,
+        used: Usage {
+            day_minor: row.int(1)?,
+            day_count: row.int(2)?,
+            month_minor: row.int(4)?,
+            month_count: row.int(5)?,
+        },
+    })
+}
+
+pub(super) fn usage_parameters(bucket: Bucket, key: &UsageKey, row: &UsageRow) -> Vec<Value> {
+    let mut parameters = usage_key(bucket, key);
+    parameters.extend(params![
+        row.day,
+        row.used.day_minor,
+        row.used.day_count,
+        row.month,
+        row.used.month_minor,
+        row.used.month_count
+    ]);
+    parameters
+}
+
+pub(super) fn usage_key(bucket: Bucket, key: &UsageKey) -> Vec<Value> {
+    params![
+        bucket.number(),
+        key.record.as_str(),
+        key.scenario.stored(),
+        key.person.stored()
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use onescan_domain::bucket::Bucket;
+    use onescan_domain::codes::CodeRecordId;
+    use onescan_domain::ids::RawId;
+    use onescan_domain::money::{Currency, Money};
+
+    use super::*;
+
+    fn raw(number: i64) -> RawId {
+        RawId::from_parts(number, Bucket::new(9).unwrap(), number as u128)
+    }
+
+    #[test]
+    fn a_payment_in_every_state_is_read_back_equal() {
+        let (at, transfer) = (7_000, TransferId::new(raw(4)));
+        let states = [
+            PaymentState::Authorised {
+                hold: transfer,
+                until: 9_000,
+            },
+            PaymentState::Paid { at, transfer },
+            PaymentState::PaidElsewhere {
+                at,
+                means: "cash".to_owned(),
+                reference: Some("till 3".to_owned()),
+            },
+            PaymentState::PaidElsewhere {
+                at,
+                means: "card".to_owned(),
+                reference: None,
+            },
+            PaymentState::Refused {
+                at,
+                refusal: PaymentRefusal::InsufficientFunds,
+            },
+            PaymentState::Voided { at },
+            PaymentState::Expired { at },
+            PaymentState::Reversed { at, transfer },
+        ];
+        for state in states {
+            let written = Payment {
+                id: PaymentId::new(raw(1)),
+                code: Some(CodeId::new(raw(2))),
+                record: CodeRecordId::from_stored("record"),
+                kind: CodeKind::Institution,
+                person: PersonId::new(raw(3)),
+                member: Some(MemberId::new(raw(5))),
+                account: AccountId::new(raw(6)),
+                merchant: MerchantId::new(raw(7)),
+                store: StoreId::new(raw(8)),
+                terminal: TerminalId::new(raw(9)),
+                order_number: "A-1".to_owned(),
+                scenario: None,
+                amount: Money::new(700, Currency::CNY),
+                subject: Some("午餐".to_owned()),
+                state,
+                refunded_minor: 3,
+                local_day: 20_000,
+                local_month: 657,
+                created_at: 6_000,
+            };
+            let columns = payment_parameters(&written).split_off(1);
+            assert_eq!(payment(Row::new(columns)), Ok(written));
+        }
+    }
+}
