@@ -29,8 +29,14 @@ statements! {
     FIND_KEY = concat!("select ", key_columns!(), " from access_keys where bucket = :bucket and id = :id::text");
     REVOKE_KEY = "update access_keys set revoked_at = coalesce(revoked_at, :at)
         where bucket = :bucket and id = :id::text";
-    LIST_KEYS = concat!("select ", key_columns!(), " from access_keys where bucket = :bucket and kind = :kind::text and holder_id = :holder::text order by id");
-    LIST_OPERATOR_KEYS_ALL_BUCKETS = concat!("select ", key_columns!(), " from access_keys where kind = 'operator' order by id");
+    LIST_KEYS = concat!(
+        "select ", key_columns!(), " from access_keys
+            where bucket = :bucket and kind = :kind::text and holder_id = :holder::text order by id"
+    );
+    LIST_OPERATOR_KEYS_ALL_BUCKETS = concat!(
+        "select ", key_columns!(), " from access_keys
+            where kind = 'operator' order by id"
+    );
     INSERT_SESSION = "insert into sessions
             (bucket, id, kind, person_id, key_id, terminal_id, secret_hash, agent, created_at, expires_at)
         values (:bucket, :id::text, :kind::text, :person::text, :key::text, :terminal::text, :secret_hash::text,
@@ -39,7 +45,10 @@ statements! {
     DELETE_SESSION = "delete from sessions where bucket = :bucket and id = :id::text";
     LIST_EXPIRED_ALL_BUCKETS = "select bucket, id from sessions where expires_at <= :now
         order by expires_at limit :limit";
-    LIST_SESSIONS_OF_PERSON = concat!("select ", session_columns!(), " from sessions where bucket = :bucket and person_id = :person::text order by id");
+    LIST_SESSIONS_OF_PERSON = concat!(
+        "select ", session_columns!(), " from sessions
+            where bucket = :bucket and person_id = :person::text order by id"
+    );
 }
 
 /// Expired sessions deleted in one commit.

@@ -32,8 +32,14 @@ statements! {
         values (:bucket, :id::text, :parent::text, :name::text, :currency::text, :time_zone::text, :account::text,
             :created_at)";
     FIND = concat!("select ", institution_columns!(), " from institutions where bucket = :bucket and id = :id::text");
-    LIST_ALL_BUCKETS = concat!("select ", institution_columns!(), " from institutions where id > :after::text order by id limit :limit");
-    LIST_CHILDREN = concat!("select ", institution_columns!(), " from institutions where bucket = :bucket and parent_id = :parent::text order by id");
+    LIST_ALL_BUCKETS = concat!(
+        "select ", institution_columns!(), " from institutions
+            where id > :after::text order by id limit :limit"
+    );
+    LIST_CHILDREN = concat!(
+        "select ", institution_columns!(), " from institutions
+            where bucket = :bucket and parent_id = :parent::text order by id"
+    );
     INSERT_DEPARTMENT = "insert into departments (bucket, id, institution_id, name, search)
         values (:bucket, :id::text, :institution::text, :name::text, :search::text)";
     FIND_DEPARTMENT = "select id, institution_id, name from departments where bucket = :bucket and id = :id::text";
@@ -47,12 +53,26 @@ statements! {
     INSERT_MEMBERSHIP = "insert into memberships (bucket, person_id, institution_id, member_id)
         values (:bucket, :person::text, :institution::text, :member::text)";
     FIND_MEMBER = concat!("select ", member_columns!(), " from members where bucket = :bucket and id = :id::text");
-    FIND_MEMBER_OF_PERSON = concat!("select ", member_columns!(), " from members where bucket = :bucket and institution_id = :institution::text and person_id = :person::text");
+    FIND_MEMBER_OF_PERSON = concat!(
+        "select ", member_columns!(), " from members
+            where bucket = :bucket and institution_id = :institution::text and person_id = :person::text"
+    );
     UPDATE_MEMBER = "update members set name = :name::text, employee_number = :employee_number::text,
             department_id = :department::text, role = :role::text, state = :state::text, search = :search::text
         where bucket = :bucket and id = :id::text";
-    LIST_MEMBERS = concat!("select ", member_columns!(), " from members where bucket = :bucket and institution_id = :institution::text and id > :after::text order by id limit :limit");
-    SEARCH_MEMBERS = concat!("select ", member_columns!(), " from members where bucket = :bucket and institution_id = :institution::text and id > :after::text and (search like :pattern::text escape '!' or department_id in ( select id from departments where bucket = :bucket and institution_id = :institution::text and search like :pattern::text escape '!')) order by id limit :limit");
+    LIST_MEMBERS = concat!(
+        "select ", member_columns!(), " from members
+            where bucket = :bucket and institution_id = :institution::text and id > :after::text
+            order by id limit :limit"
+    );
+    SEARCH_MEMBERS = concat!(
+        "select ", member_columns!(), " from members
+            where bucket = :bucket and institution_id = :institution::text and id > :after::text
+            and (search like :pattern::text escape '!' or department_id in (
+                select id from departments where bucket = :bucket and institution_id = :institution::text
+                and search like :pattern::text escape '!'))
+            order by id limit :limit"
+    );
     COUNT_MEMBERS = "select count(*) from members
         where bucket = :bucket and institution_id = :institution::text and state = :state::text";
     SET_MEMBER_ACCOUNT = "update members set account_id = :account::text

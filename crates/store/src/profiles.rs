@@ -46,15 +46,28 @@ statements! {
     REMOVE = "update profiles set removed_at = :at
         where bucket = :bucket and record_id = :record::text and id = :id::text and removed_at is null";
     FIND = concat!("select ", profile_columns!(), " from profiles where bucket = :bucket and id = :id::text");
-    LIST = concat!("select ", profile_columns!(), " from profiles where bucket = :bucket and record_id = :record::text and removed_at is null order by id");
+    LIST = concat!(
+        "select ", profile_columns!(), " from profiles
+            where bucket = :bucket and record_id = :record::text and removed_at is null order by id"
+    );
     INSERT_CHOICE = "insert into profile_choices
             (bucket, id, payment_id, record_id, person_id, candidates, until_at, chosen_id)
         values (:bucket, :id::text, :payment::text, :record::text, :person::text, :candidates::text, :until,
             :chosen::text)
         on conflict do nothing";
-    FIND_CHOICE = concat!("select ", choice_columns!(), " from profile_choices where bucket = :bucket and id = :id::text");
-    FIND_CHOICE_OF_PAYMENT = concat!("select ", choice_columns!(), " from profile_choices where bucket = :bucket and payment_id = :payment::text");
-    LIST_OPEN_CHOICES = concat!("select ", choice_columns!(), " from profile_choices where bucket = :bucket and person_id = :person::text and until_at > :now and chosen_id is null order by id desc");
+    FIND_CHOICE = concat!(
+        "select ", choice_columns!(), " from profile_choices
+            where bucket = :bucket and id = :id::text"
+    );
+    FIND_CHOICE_OF_PAYMENT = concat!(
+        "select ", choice_columns!(), " from profile_choices
+            where bucket = :bucket and payment_id = :payment::text"
+    );
+    LIST_OPEN_CHOICES = concat!(
+        "select ", choice_columns!(), " from profile_choices
+            where bucket = :bucket and person_id = :person::text and until_at > :now
+            and chosen_id is null order by id desc"
+    );
     SETTLE_CHOICE = "update profile_choices set chosen_id = :profile::text
         where bucket = :bucket and id = :id::text and chosen_id is null";
 }
