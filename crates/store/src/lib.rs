@@ -7,8 +7,8 @@
 //! **Invariant:** nothing outside [`statement`]'s renderings, `sqlite`, `postgres` and `migrations/`
 //! depends on which engine runs.
 
-pub mod access;
-pub mod accounts;
+mod access;
+mod accounts;
 mod audit;
 pub mod codes;
 pub mod config;
@@ -16,18 +16,18 @@ pub mod db;
 mod decode;
 pub mod error;
 mod idempotency;
-pub mod institutions;
-pub mod invoicing;
+mod institutions;
+mod invoicing;
 mod ledger;
-pub mod merchants;
+mod merchants;
 pub mod migrate;
 mod outbox;
 pub mod payments;
-pub mod people;
+mod people;
 mod postgres;
 mod postgres_error;
 mod postgres_value;
-pub mod profiles;
+mod profiles;
 mod render;
 pub mod settings;
 mod single;

@@ -123,7 +123,10 @@ async fn departments_have_names_of_their_own() {
             "departments_name"
         );
         institutions.insert_department(&of_branch).await.unwrap();
-        assert_eq!(institutions.list_departments(root.id).await.unwrap(), [sales.clone()]);
+        assert_eq!(
+            institutions.list_departments(root.id).await.unwrap(),
+            std::slice::from_ref(&sales)
+        );
         assert_eq!(institutions.find_department(sales.id).await.unwrap(), Some(sales));
         assert_eq!(institutions.find_department(same_name.id).await.unwrap(), None);
     }
@@ -227,7 +230,7 @@ async fn a_changed_member_is_counted_and_found_by_what_it_is_now() {
         );
 
         let found = |search| institutions.list_members(home, Some(search), None, 10);
-        assert_eq!(found("ren a").await.unwrap(), [changed.clone()]);
+        assert_eq!(found("ren a").await.unwrap(), std::slice::from_ref(&changed));
         assert_eq!(found("b-2").await.unwrap(), [changed]);
         assert_eq!(found("Member 2").await.unwrap(), []);
 

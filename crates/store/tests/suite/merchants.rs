@@ -73,7 +73,10 @@ async fn stores_and_terminals_belong_to_their_merchant() {
             merchants.insert_store(one).await.unwrap();
         }
         assert_eq!(merchants.list_stores(ours.id).await.unwrap(), stores);
-        assert_eq!(merchants.list_stores(other.id).await.unwrap(), [foreign.clone()]);
+        assert_eq!(
+            merchants.list_stores(other.id).await.unwrap(),
+            std::slice::from_ref(&foreign)
+        );
         assert_eq!(
             merchants.find_store(stores[1].id).await.unwrap().as_ref(),
             Some(&stores[1])

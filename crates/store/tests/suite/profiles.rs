@@ -172,7 +172,7 @@ async fn a_removed_profile_is_known_by_its_id_only() {
         }
         assert_eq!(
             profiles.list(bucket(HOME), &record("r1")).await.unwrap(),
-            [kept.clone()]
+            std::slice::from_ref(&kept)
         );
         let loaded = profiles.load(&[request(1, "r1")]).await.unwrap();
         assert_eq!(loaded, [(vec![kept], None)]);
