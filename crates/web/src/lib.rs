@@ -1,1 +1,74 @@
+//! The faces of Onescan: pages for people and a JSON API for programs, over the same use cases.
+//!
+//! **Invariant:** nothing here knows the store; whatever is decided, is decided behind [`Services`].
 
+pub mod assets;
+pub mod i18n;
+pub mod pages;
+
+use std::sync::Arc;
+
+use axum::Router;
+use onescan_domain::merchants::TerminalRole;
+use onescan_platforms::services::Services;
+
+/// What handlers share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub services: Arc<Services>,
+    pub settings: WebSettings,
+}
+
+/// What the operator may set about the faces.
+#[derive(Debug, Clone)]
+pub struct WebSettings {
+    /// Cookies go over TLS only and carry the `__Host-` prefix. Off for plain http on this machine.
+    pub secure_cookies: bool,
+    /// IANA name; tills count their day in it.
+    pub time_zone: String,
+    /// Accounts that anybody may enter with one touch. `None` in production.
+    pub demo: Option<Arc<DemoSheet>>,
+}
+
+impl Default for WebSettings {
+    fn default() -> Self {
+        Self {
+            secure_cookies: true,
+            time_zone: "UTC".to_owned(),
+            demo: None,
+        }
+    }
+}
+
+/// The people and tills of the demo.
+#[derive(Debug, Clone, Default)]
+pub struct DemoSheet {
+    pub people: Vec<DemoPerson>,
+    pub tills: Vec<DemoTill>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DemoPerson {
+    pub name: String,
+    pub login: String,
+    pub password: String,
+    /// Who this is, in a few words.
+    pub what: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct DemoTill {
+    pub name: String,
+    pub key: String,
+    pub role: TerminalRole,
+    pub what: String,
+}
+
+/// All faces behind one router.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .merge(assets::router())
+        .merge(pages::router(&state))
+        .merge(pages::not_found(&state))
+        .with_state(state)
+}

@@ -1,0 +1,278 @@
+//! The invoice terminal: the same code scanned again, with its four answers. Row S17. Source: S \[91\]-\[94\], figure 6.
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::HeaderMap;
+use onescan_domain::codes::CodeText;
+use onescan_domain::ids::PaymentId;
+use onescan_domain::invoicing::Invoice;
+use onescan_domain::payments::Payment;
+use onescan_domain::profiles::{DeliveryChannel, InvoiceProfile};
+use onescan_domain::text;
+use onescan_platforms::access::TerminalActor;
+use onescan_platforms::env::hex;
+use onescan_platforms::payments::AssertPaid;
+use onescan_platforms::processing::delivery::{Delivered, InvoiceRefusal, SecondScan};
+use onescan_platforms::processing::payment::ScanRefusal;
+use serde::Deserialize;
+
+use super::error::{PageError, PageResult, wants_part};
+use super::html;
+use super::page::Page;
+use super::scan_text::{Reminder, code_refused, locked, mistyped, not_paid};
+use super::till::parse_amount;
+use super::visit::InvoiceVisit;
+use crate::AppState;
+
+/// What the second scan came to.
+enum Answer {
+    Ready,
+    Refused(Reminder),
+    /// Not paid yet; a terminal that may can say that it was paid elsewhere.
+    Unpaid {
+        digits: String,
+        key: String,
+        problem: Option<Reminder>,
+    },
+    /// Paid: the buyer's details.
+    Profile {
+        payment: Payment,
+        profile: InvoiceProfile,
+    },
+    NoProfile {
+        payment: Payment,
+    },
+    /// The buyer is choosing; scan again afterwards.
+    Asking {
+        payment: Payment,
+        until: i64,
+    },
+    Later,
+    Issued {
+        payment: Payment,
+        invoice: Invoice,
+        profile: Option<InvoiceProfile>,
+        problem: Option<String>,
+    },
+    /// The terminal's word was taken.
+    MarkedPaid {
+        payment: Payment,
+    },
+}
+
+#[derive(Template)]
+#[template(path = "invoice_terminal.html")]
+struct InvoicePage<'a> {
+    page: &'a Page,
+    actor: &'a TerminalActor,
+    answer: Answer,
+    search: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "invoice_answer.html")]
+struct AnswerPart<'a> {
+    page: &'a Page,
+    actor: &'a TerminalActor,
+    answer: Answer,
+}
+
+fn answered(visit: &InvoiceVisit, headers: &HeaderMap, answer: Answer) -> PageResult {
+    let (page, actor) = (&visit.page, visit.actor.as_ref());
+    match wants_part(headers) {
+        true => html(&AnswerPart { page, actor, answer }),
+        false => html(&InvoicePage {
+            page,
+            actor,
+            answer,
+            search: "",
+        }),
+    }
+}
+
+pub async fn show(visit: InvoiceVisit) -> PageResult {
+    html(&InvoicePage {
+        page: &visit.page,
+        actor: &visit.actor,
+        answer: Answer::Ready,
+        search: "",
+    })
+}
+
+#[derive(Deserialize)]
+pub struct Scan {
+    code: String,
+}
+
+pub async fn scan(
+    State(state): State<AppState>,
+    visit: InvoiceVisit,
+    headers: HeaderMap,
+    Form(sent): Form<Scan>,
+) -> PageResult {
+    let page = &visit.page;
+    let answer = match CodeText::parse(&sent.code) {
+        Err(error) => Answer::Refused(mistyped(page, &error)),
+        Ok(text) => match state.services.processing.second_scan(&visit.actor.facts, &text).await? {
+            Err(ScanRefusal::TerminalLocked { until }) => Answer::Refused(locked(page, until)),
+            Err(ScanRefusal::Code(refusal)) => Answer::Refused(code_refused(page, &visit.actor, refusal)),
+            Ok(SecondScan::Unpaid) => unpaid(&state, &text, None),
+            Ok(SecondScan::Profile { payment, profile }) => delivered(payment, profile),
+            Ok(SecondScan::Issued { payment, invoice }) => issued(&state, payment, invoice, None).await?,
+        },
+    };
+    answered(&visit, &headers, answer)
+}
+
+fn unpaid(state: &AppState, text: &CodeText, problem: Option<Reminder>) -> Answer {
+    let key = hex(&state.services.env.bytes::<16>());
+    Answer::Unpaid {
+        digits: text.as_str().to_owned(),
+        key,
+        problem,
+    }
+}
+
+fn delivered(payment: Payment, profile: Delivered) -> Answer {
+    match profile {
+        Delivered::Profile(profile) => Answer::Profile { payment, profile },
+        Delivered::None => Answer::NoProfile { payment },
+        Delivered::Asking { until } => Answer::Asking { payment, until },
+        Delivered::Later => Answer::Later,
+    }
+}
+
+async fn issued(state: &AppState, payment: Payment, invoice: Invoice, problem: Option<String>) -> PageResult<Answer> {
+    let profile = match invoice.profile {
+        Some(id) => state.services.profiles.find(id).await?,
+        None => None,
+    };
+    Ok(Answer::Issued {
+        payment,
+        invoice,
+        profile,
+        problem,
+    })
+}
+
+#[derive(Deserialize)]
+pub struct PaidElsewhere {
+    code: String,
+    amount: String,
+    means: String,
+    #[serde(default)]
+    reference: String,
+    key: String,
+}
+
+/// The terminal's word that the sale was paid elsewhere. Only a terminal that was given that right is heard.
+/// Row S17, trap 2.
+pub async fn paid(
+    State(state): State<AppState>,
+    visit: InvoiceVisit,
+    headers: HeaderMap,
+    Form(sent): Form<PaidElsewhere>,
+) -> PageResult {
+    if !visit.actor.terminal.may_assert_paid {
+        return Err(PageError::NotFound);
+    }
+    let page = &visit.page;
+    let text = match CodeText::parse(&sent.code) {
+        Ok(text) => text,
+        Err(error) => return answered(&visit, &headers, Answer::Refused(mistyped(page, &error))),
+    };
+    let answer = match assertion(page, &visit.actor, text.clone(), &sent) {
+        Err(problem) => unpaid(&state, &text, Some(problem)),
+        Ok(request) => match state.services.processing.assert_paid(request).await? {
+            Ok(outcome) => Answer::MarkedPaid {
+                payment: outcome.payment,
+            },
+            Err(error) => Answer::Refused(not_paid(page, &visit.actor, &error)),
+        },
+    };
+    answered(&visit, &headers, answer)
+}
+
+fn assertion(page: &Page, actor: &TerminalActor, text: CodeText, sent: &PaidElsewhere) -> Result<AssertPaid, Reminder> {
+    let amount = parse_amount(page, actor, &sent.amount)?;
+    let means = text::line(&sent.means, 40).map_err(|_| Reminder::of(page, "means-shape"))?;
+    let reference = text::optional_line(Some(&sent.reference), 64);
+    let reference = reference.map_err(|_| Reminder::of(page, "subject-shape"))?;
+    let is_key = (1..=255).contains(&sent.key.len()) && sent.key.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_key {
+        return Err(Reminder::of(page, "form-sent-before"));
+    }
+    let (terminal, idempotency_key) = (actor.facts.clone(), sent.key.clone());
+    Ok(AssertPaid {
+        text,
+        terminal,
+        amount,
+        means,
+        reference,
+        idempotency_key,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Search {
+    search: String,
+}
+
+/// By order number, or by the payment number that a receipt's QR code carries.
+pub async fn search(State(state): State<AppState>, visit: InvoiceVisit, Query(query): Query<Search>) -> PageResult {
+    let processing = &state.services.processing;
+    let merchant = visit.actor.facts.merchant;
+    let wanted = query.search.trim();
+    let found = match wanted.parse::<PaymentId>() {
+        Ok(id) => processing.payment_of_merchant(merchant, id).await?,
+        Err(_) => processing.payment_of_order(merchant, wanted).await?,
+    };
+    let answer = match found.filter(|payment| payment.paid_at().is_some()) {
+        None => Answer::Refused(Reminder::of(&visit.page, "search-none")),
+        Some(payment) => match processing.invoice_of(&payment).await? {
+            Some(invoice) => issued(&state, payment, invoice, None).await?,
+            None => {
+                let profile = processing.profile_of(&payment).await?;
+                delivered(payment, profile)
+            }
+        },
+    };
+    html(&InvoicePage {
+        page: &visit.page,
+        actor: &visit.actor,
+        answer,
+        search: wanted,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Number {
+    number: String,
+}
+
+/// The merchant's invoice number for a payment; from now on the code reads as invoice issued with it.
+pub async fn number(
+    State(state): State<AppState>,
+    visit: InvoiceVisit,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(sent): Form<Number>,
+) -> PageResult {
+    let id: PaymentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let processing = &state.services.processing;
+    let found = processing.payment_of_merchant(visit.actor.facts.merchant, id).await?;
+    let payment = found.ok_or(PageError::NotFound)?;
+    let page = &visit.page;
+    let Ok(number) = text::line(&sent.number, 64) else {
+        let answer = Answer::Refused(Reminder::of(page, "invoice-number-shape"));
+        return answered(&visit, &headers, answer);
+    };
+    let answer = match processing.issue_invoice(&payment, Some(number)).await? {
+        Ok(invoice) => issued(&state, payment, invoice, None).await?,
+        Err(InvoiceRefusal::Issued(onescan_platforms::invoicing::IssueRefusal::Issued(invoice))) => {
+            issued(&state, payment, invoice, Some(page.t("invoice-number-other"))).await?
+        }
+        Err(InvoiceRefusal::NotPaid { .. }) => Answer::Refused(Reminder::of(page, "search-none")),
+    };
+    answered(&visit, &headers, answer)
+}
