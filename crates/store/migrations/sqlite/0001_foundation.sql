@@ -466,3 +466,19 @@ create table alarms (
     primary key (bucket, id)
 ) strict, without rowid;
 create index alarms_of_person on alarms (bucket, person_id, id);
+
+-- Without these numbers SQLite takes a bucket for ten rows and reads it whole rather than use an index into it. They
+-- stand for a large installation, so that plans are the same from the first row on.
+analyze;
+insert into sqlite_stat1 (tbl, idx, stat)
+select tables.name, case indexes.origin when 'pk' then tables.name else indexes.name end,
+    case (select count(*) from pragma_index_info(indexes.name))
+        when 1 then '1000000 1'
+        when 2 then '1000000 10000 1'
+        when 3 then '1000000 10000 100 1'
+        else '1000000 10000 100 10 1'
+    end
+from sqlite_schema tables join pragma_index_list(tables.name) indexes
+where tables.type = 'table'
+    and exists (select 1 from pragma_table_info(tables.name) columns where columns.name = 'bucket');
+analyze sqlite_schema;
