@@ -114,7 +114,7 @@ impl Services {
         ));
         let invoicing: Arc<dyn Invoicing> = Arc::new(LocalInvoicing::new(env.clone(), ports.invoicing));
         let people = People::new(env.clone(), ports.people.clone(), passwords.clone());
-        let institutions = Institutions::new(env.clone(), ports.institutions);
+        let institutions = Institutions::new(env.clone(), ports.institutions, payments.clone());
         let access = AccessControl::new(
             env.clone(),
             ports.access,

@@ -6,11 +6,13 @@ use onescan_domain::bucket::Bucket;
 use onescan_domain::ids::{AccountId, DepartmentId, InstitutionId, MemberId, PersonId};
 use onescan_domain::institutions::{Department, Institution, Member, MemberRole, MemberState, TREE_DEPTH_MAX};
 use onescan_domain::money::Currency;
+use onescan_domain::payments::ledger::AccountKind;
 use onescan_domain::text::{self, TextError};
 
 use super::InstitutionStore;
 use crate::env::{Env, is_time_zone};
 use crate::error::Result;
+use crate::payments::{NewAccount, Payments};
 
 /// What a new institution needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,7 @@ pub enum InstitutionRefusal {
 pub struct Institutions {
     pub(super) env: Env,
     pub(super) store: Arc<dyn InstitutionStore>,
+    payments: Arc<dyn Payments>,
 }
 
 impl std::fmt::Debug for Institutions {
@@ -76,8 +79,8 @@ fn line(field: &'static str, value: &str) -> Result<String, InstitutionRefusal> 
 }
 
 impl Institutions {
-    pub fn new(env: Env, store: Arc<dyn InstitutionStore>) -> Self {
-        Self { env, store }
+    pub fn new(env: Env, store: Arc<dyn InstitutionStore>, payments: Arc<dyn Payments>) -> Self {
+        Self { env, store, payments }
     }
 
     /// Makes an institution with an empty account; below `parent` when one is named.
@@ -283,8 +286,21 @@ impl Institutions {
         if let Some(account) = found.account {
             return Ok(Ok(account));
         }
+        let Some(institution) = self.store.find(found.institution).await? else {
+            return Ok(Err(InstitutionRefusal::Unknown));
+        };
         let id = AccountId::new(self.env.id(member.bucket()));
+        let kind = AccountKind::Member;
+        let new = NewAccount {
+            id,
+            kind,
+            owner: member.stored(),
+            name: found.name,
+            currency: institution.currency,
+        };
+        self.payments.open_account(new).await?;
         self.store.set_member_account(member, id).await?;
+        // Another call may have been faster; then its account is the member's and this one stays empty.
         let kept = self.store.find_member(member).await?.and_then(|member| member.account);
         Ok(kept.ok_or(InstitutionRefusal::UnknownMember))
     }

@@ -44,19 +44,20 @@ impl Invoicing for LocalInvoicing {
             issued_at: self.env.now_ms(),
         };
         let kept = self.store.insert_or_find(&wanted).await?;
-        match (&kept.number, number) {
-            _ if kept.id == id => Ok(Ok(kept)),
-            (_, None) => Ok(Ok(kept)),
-            (Some(known), Some(number)) if *known == number => Ok(Ok(kept)),
-            (Some(_), Some(_)) => Ok(Err(IssueRefusal::Issued(kept))),
-            (None, Some(number)) => {
-                self.store.set_number(payment.bucket(), payment, &number).await?;
-                Ok(Ok(Invoice {
-                    number: Some(number),
-                    ..kept
-                }))
-            }
+        if kept.id == id {
+            return Ok(Ok(kept));
         }
+        let Some(number) = number else { return Ok(Ok(kept)) };
+        if kept.number.is_none() {
+            self.store.set_number(payment.bucket(), payment, &number).await?;
+        }
+        // The first number that was told stays, also when two are told at once.
+        let kept = self.store.find(vec![payment]).await?.pop().flatten().unwrap_or(kept);
+        Ok(if kept.number.as_ref() == Some(&number) {
+            Ok(kept)
+        } else {
+            Err(IssueRefusal::Issued(kept))
+        })
     }
 
     async fn find(&self, payments: Vec<PaymentId>) -> Result<Vec<Option<Invoice>>> {

@@ -31,7 +31,8 @@ pub enum IssueRefusal {
 #[async_trait]
 pub trait Invoicing: Send + Sync {
     /// Records the invoice of a payment; from now on the code reads as invoice issued. At most one per payment: a repeat
-    /// with the same content returns the first, a number is added to an invoice that had none, other content is refused.
+    /// returns the first, a number is added to an invoice that had none, another number is refused. The profile stays
+    /// that of the first call.
     async fn issue(&self, issue: Issue) -> Result<Result<Invoice, IssueRefusal>>;
     /// The invoices of payments, in order.
     async fn find(&self, payments: Vec<PaymentId>) -> Result<Vec<Option<Invoice>>>;

@@ -19,7 +19,7 @@ use crate::profiles::{ChooseRefusal, ProfileAnswer, ProfileRequest};
 pub enum Delivered {
     /// The buyer entered none that fits.
     None,
-    Profile(InvoiceProfile),
+    Profile(Box<InvoiceProfile>),
     /// The buyer is choosing among several until then. Row S19.
     Asking {
         until: i64,
@@ -67,7 +67,7 @@ impl Processing {
         };
         Ok(match self.choosing.ask(request).await? {
             ProfileAnswer::None => Delivered::None,
-            ProfileAnswer::Settled(profile) => Delivered::Profile(profile),
+            ProfileAnswer::Settled(profile) => Delivered::Profile(Box::new(profile)),
             ProfileAnswer::Asking(choice) => Delivered::Asking { until: choice.until },
         })
     }
