@@ -2,9 +2,13 @@
 //!
 //! **Invariant:** nothing here knows the store; whatever is decided, is decided behind [`Services`].
 
+pub mod api;
 pub mod assets;
+pub mod auth;
 pub mod i18n;
+pub mod observe;
 pub mod pages;
+pub mod problem;
 
 use std::sync::Arc;
 
@@ -28,6 +32,10 @@ pub struct WebSettings {
     pub time_zone: String,
     /// Accounts that anybody may enter with one touch. `None` in production.
     pub demo: Option<Arc<DemoSheet>>,
+    /// Whether anybody may register; else only the operator registers people.
+    pub open_registration: bool,
+    /// Adds an endpoint that does nothing but read and write JSON, as a measure for load tests.
+    pub bench: bool,
 }
 
 impl Default for WebSettings {
@@ -36,6 +44,8 @@ impl Default for WebSettings {
             secure_cookies: true,
             time_zone: "UTC".to_owned(),
             demo: None,
+            open_registration: true,
+            bench: false,
         }
     }
 }
@@ -67,6 +77,7 @@ pub struct DemoTill {
 /// All faces behind one router.
 pub fn router(state: AppState) -> Router {
     Router::new()
+        .merge(api::router(&state))
         .merge(assets::router())
         .merge(pages::router(&state))
         .merge(pages::not_found(&state))

@@ -1,0 +1,131 @@
+//! The JSON API under `/v1`: one module per resource, each a list of [`Endpoint`]s.
+//!
+//! **Invariant:** handlers hold no rule: they read, call one use case, and show what it answered.
+
+mod endpoint;
+mod extract;
+mod health;
+mod payment_view;
+mod payments;
+mod problems;
+mod wire;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::Uri;
+use axum::routing::{any, get};
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::ToSchema;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, Paths, Tag};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::observe::{Observer, observe, panicked};
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::{AppState, WebSettings};
+use endpoint::{BEARER, Endpoint};
+
+/// Sections of the description, in reading order.
+const TAGS: &[(&str, &str)] = &[
+    ("sessions", "Signing in and out"),
+    ("people", "Who you are, what you agreed to, what you paid"),
+    ("code-records", "Enabling code payment; scenarios and limits"),
+    ("service-codes", "Codes to be shown, one per access"),
+    ("scans", "Looking at a scanned code before paying"),
+    ("payments", "Paying, and asking what became of it"),
+    ("changes", "Refunds, captures, voids, reversals"),
+    ("invoices", "Who is invoiced, and that it was"),
+    ("invoice-profiles", "The buyer's details"),
+    ("institutions", "Institutions, members, accounts"),
+    ("merchants", "Merchants, stores, terminals, sales"),
+    ("operator", "For who runs the server"),
+    ("server", "About this server"),
+];
+
+fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
+    let mut all = Vec::new();
+    all.extend(payments::endpoints());
+    all.extend(problems::endpoints());
+    all.extend(health::endpoints());
+    if settings.bench {
+        all.extend(health::bench_endpoints());
+    }
+    all
+}
+
+/// The API with everything around it: request ids, time limits, counting, problems for what no endpoint answers.
+pub fn router(state: &AppState) -> Router<AppState> {
+    let endpoints = endpoints(&state.settings);
+    let paths: HashSet<String> = endpoints.iter().map(|endpoint| endpoint.path.to_owned()).collect();
+    let observer = Observer::new(&state.services.env, paths);
+    let counted = observer.clone();
+    let document: Arc<str> = document_text().into();
+    let mut router = Router::new();
+    for endpoint in endpoints {
+        router = router.route(endpoint.path, endpoint.handler);
+    }
+    router
+        .route("/v1", any(unknown_path))
+        .route("/v1/{*rest}", any(unknown_path))
+        .route("/openapi.json", get(move || health::document(document.clone())))
+        .route("/metrics", get(move || health::metrics(counted.clone())))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(extract::CSV_MAX))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(observer, observe))
+        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+}
+
+fn document_text() -> String {
+    openapi().to_json().expect("the description is plain data")
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    Problem::new(Code::UnknownPath, format!("there is no path {}", uri.path()))
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "the header Allow lists what this path takes")
+}
+
+/// The description of every endpoint, OpenAPI 3.1.
+pub fn openapi() -> OpenApi {
+    let mut paths = Paths::new();
+    let mut components = ComponentsBuilder::new();
+    for endpoint in endpoints(&WebSettings::default()) {
+        for (name, schema) in endpoint.schemas() {
+            components = components.schema(name.clone(), schema.clone());
+        }
+        paths.add_path_operation(endpoint.path, vec![endpoint.http_method()], endpoint.operation());
+    }
+    let mut shared = Vec::new();
+    ProblemBody::schemas(&mut shared);
+    shared.push((ProblemBody::name().into_owned(), <ProblemBody<'static> as utoipa::PartialSchema>::schema()));
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.description = Some("A session token (ses_….…) or a key (key_….…)".to_owned());
+    let components = components
+        .schemas_from_iter(shared)
+        .security_scheme(BEARER, SecurityScheme::Http(scheme));
+    let tags = TAGS.iter().map(|(name, about)| {
+        let mut tag = Tag::new(name);
+        tag.description = Some((*about).to_owned());
+        tag
+    });
+    let info = InfoBuilder::new()
+        .title("Onescan")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "One scan pays and hands over the invoice details. Instants are RFC 3339 in UTC; money is in minor units; every \
+             refusal is `application/problem+json` with a stable `code`, explained at /problems.",
+        ))
+        .license(Some(License::new(env!("CARGO_PKG_LICENSE"))));
+    OpenApiBuilder::new()
+        .info(info.build())
+        .paths(paths)
+        .components(Some(components.build()))
+        .tags(Some(tags))
+        .build()
+}
