@@ -43,7 +43,9 @@ fn keys(language: Language) -> BTreeSet<(String, BTreeSet<String>)> {
 
 fn is_key(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn places_of(line: &str) -> impl Iterator<Item = String> {
@@ -104,10 +106,105 @@ fn every_text_that_templates_and_pages_name_is_there() {
             used.extend(quoted_after(&source, opening).map(str::to_owned));
         }
     }
-    let missing: Vec<_> = used.iter().filter(|key| !Language::English.knows(key)).collect();
+    let known: BTreeSet<String> = keys(Language::English).into_iter().map(|(key, _)| key).collect();
+    let missing: Vec<_> = used.difference(&known).collect();
     assert!(used.len() > 80, "{} uses were found", used.len());
     assert_eq!(missing, Vec::<&String>::new());
 }
+
+/// A reminder is a title and an advice under the same name.
+#[test]
+fn every_reminder_has_its_advice() {
+    let known: BTreeSet<String> = keys(Language::English).into_iter().map(|(key, _)| key).collect();
+    let mut reminders = BTreeSet::new();
+    for path in files(&folder("src/pages"), "rs") {
+        let source = fs::read_to_string(path).unwrap();
+        for name in ["Reminder::of(page, \"", "Reminder::of(&visit.page, \""] {
+            reminders.extend(quoted_after(&source, name).map(str::to_owned));
+        }
+    }
+    assert!(reminders.len() > 10, "{reminders:?}");
+    for key in reminders {
+        assert!(
+            known.contains(&key) && known.contains(&format!("{key}-advice")),
+            "{key}"
+        );
+    }
+}
+
+/// Names that are made at run time: fields, identity kinds, what was done.
+#[test]
+fn every_made_up_key_is_there() {
+    let known: BTreeSet<String> = keys(Language::English).into_iter().map(|(key, _)| key).collect();
+    let mut made: Vec<String> = Vec::new();
+    for path in files(&folder("src/pages"), "rs") {
+        let source = fs::read_to_string(path).unwrap();
+        let done = source.split("?done=").skip(1).map(|rest| {
+            let name: String = rest
+                .chars()
+                .take_while(|letter| letter.is_ascii_alphabetic() || *letter == '-')
+                .collect();
+            format!("done-{name}")
+        });
+        made.extend(done.filter(|key| key != "done-"));
+    }
+    made.extend(["name", "email", "consent-field-name", "consent-field-email"].map(str::to_owned));
+    made.extend(PAGE_KEYS.iter().map(|key| (*key).to_owned()));
+    let missing: Vec<_> = made.iter().filter(|key| !known.contains(*key)).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}
+
+/// Keys that stand as values in tables of the pages.
+const PAGE_KEYS: &[&str] = &[
+    "nav-code",
+    "nav-payments",
+    "nav-profiles",
+    "nav-privacy",
+    "nav-account",
+    "nav-till",
+    "nav-sales",
+    "nav-invoice",
+    "theme-system",
+    "theme-light",
+    "theme-dark",
+    "identity-user_number",
+    "identity-credential",
+    "identity-cross_border_credential",
+    "state-paid",
+    "state-authorised",
+    "state-paid-elsewhere",
+    "state-refused",
+    "state-voided",
+    "state-expired",
+    "state-reversed",
+    "state-refunded",
+    "state-partly-refunded",
+    "error-not-found",
+    "error-not-found-advice",
+    "error-unreadable",
+    "error-unreadable-advice",
+    "error-foreign",
+    "error-foreign-advice",
+    "error-wrong-role",
+    "error-wrong-role-advice",
+    "error-busy",
+    "error-busy-advice",
+    "error-unknown-outcome",
+    "error-unknown-outcome-advice",
+    "error-internal",
+    "error-internal-advice",
+    "code-institution-none",
+    "code-institution-paused",
+    "code-not-tied",
+    "code-closed",
+    "alarm-code-repeated",
+    "alarm-terminal-locked",
+    "code-unknown-advice",
+    "code-record-inactive-advice",
+    "code-holder-left-advice",
+    "code-used-advice",
+    "code-expired-advice",
+];
 
 #[test]
 fn the_wanted_language_is_found() {

@@ -263,7 +263,7 @@ pub async fn state(State(state): State<AppState>, visit: PersonVisit, Query(want
 /// What the merchant got for the invoice.
 enum Answer {
     None,
-    Profile(InvoiceProfile),
+    Profile(Box<InvoiceProfile>),
 }
 
 async fn settled(state: &AppState, payment: &Payment) -> PageResult<Option<Answer>> {

@@ -37,7 +37,7 @@ enum Answer {
     /// Paid: the buyer's details.
     Profile {
         payment: Payment,
-        profile: InvoiceProfile,
+        profile: Box<InvoiceProfile>,
     },
     NoProfile {
         payment: Payment,

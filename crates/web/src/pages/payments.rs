@@ -66,7 +66,7 @@ struct PaymentPage<'a> {
     page: &'a Page,
     view: PaymentView,
     refunds: Vec<Refund>,
-    profile: Option<InvoiceProfile>,
+    profile: Option<Box<InvoiceProfile>>,
     invoice: Option<Invoice>,
     paid: bool,
 }

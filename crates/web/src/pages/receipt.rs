@@ -64,7 +64,7 @@ struct ReceiptPage<'a> {
     tone: Tone,
     reasons: Vec<String>,
     refunds: Vec<Refund>,
-    profile: Option<InvoiceProfile>,
+    profile: Option<Box<InvoiceProfile>>,
     invoice: Option<Invoice>,
     refundable: Money,
     refund_key: String,

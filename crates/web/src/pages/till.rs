@@ -77,7 +77,7 @@ enum Buyer {
     /// Nothing is asked, because nothing was paid.
     NoMatter,
     None,
-    Profile(InvoiceProfile),
+    Profile(Box<InvoiceProfile>),
     Asking {
         until: i64,
     },

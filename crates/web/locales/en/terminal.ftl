@@ -1,0 +1,127 @@
+# Till
+
+amount = Amount
+charge = Charge
+code = Code
+code-placeholder = 18 digits
+code-scan-hint = Scan with the hand scanner at any time, or type the digits.
+till-more = Order number and subject
+till-ready = Ready
+till-ready-how = Enter the amount and scan the buyer's code. Either may come first.
+terminal = Terminal
+receipt = Receipt
+next-sale = Next sale
+not-paid = Not paid
+camera = Camera
+photo = Photo of the code
+camera-none = There is no camera here, or it was not allowed. Use the photo button or type the digits.
+camera-not-found = No code was found in the picture. Hold it straight and closer, and try again.
+camera-reading = Looking for a code…
+key-charge = charge
+key-clear = clear
+key-last = last receipt
+key-search = search
+key-list = all keys
+keys-title = Keys
+keys-digits = Type the amount
+keys-enter = Charge; or go to the field that is still empty
+keys-escape = Clear; on a receipt: next sale
+keys-last = Last receipt
+keys-search = Search today's sales
+keys-list = This list
+keys-scanner = A hand scanner works wherever the cursor stands: 18 digits in one go are a code.
+amount-shape = The amount is not a number like 12.50
+amount-shape-advice = Use digits, with a point or comma before the decimals and no thousands mark.
+amount-zero = The amount must be more than zero
+amount-zero-advice = Type what the buyer has to pay.
+amount-large = The amount is too large
+amount-large-advice = Check the digits.
+order-number-shape = The order number does not fit
+order-number-shape-advice = Use 1 to 64 characters.
+order-number-taken = This order number names another sale
+order-number-taken-advice = A new number was put in. Check the receipt of the other sale before you charge again.
+subject-shape = This text does not fit
+subject-shape-advice = Use at most 200 characters on one line.
+means-shape = The means of payment is missing
+means-shape-advice = Say how it was paid.
+form-sent-before = This screen was used for another request
+form-sent-before-advice = Start again with Esc, and charge anew.
+code-length = A code has 18 digits
+code-length-advice = Scan again, or check that all digits were typed.
+code-not-digits = A code has digits only
+code-not-digits-advice = Scan again, or check what was typed.
+code-check-digit = A digit is mistyped, or two are swapped
+code-check-digit-advice = The check digit does not match. Scan again, or compare the digits.
+code-unknown = There is no such code
+code-unknown-advice = Ask the buyer to open the code page again and show a new one.
+code-record-inactive = The buyer's code payment is paused or closed
+code-record-inactive-advice = The buyer can resume it on the code page, show another code, or pay in another way.
+code-holder-left = The buyer no longer belongs to this code's institution
+code-holder-left-advice = The buyer can show their own code or pay in another way.
+code-used = This code was used already
+code-used-advice = A code pays once. The buyer's page shows the next one; scan that.
+code-expired = This code is no longer valid
+code-expired-advice = The buyer's page shows a new one; scan that.
+code-no-good = This code cannot be paid with
+code-no-good-advice = Ask the buyer to show a new one.
+terminal-locked = This terminal is stopped after too many invalid codes
+terminal-locked-advice = It goes on at { $clock }. The operator can tell you more.
+terminal-revoked = The key of this terminal was revoked
+terminal-revoked-advice = Ask the merchant's administrator for a new key and sign in again.
+till-refused-why = The buyer's rules do not permit this:
+till-refused-what-now = The buyer sees the details on their page. They can show another code or pay in another way. The code shown is used up.
+buyer-none = The buyer left no invoice details. Ask for them if an invoice is wanted.
+buyer-asking = The buyer is choosing the invoice details…
+buyer-asking-until = Shown here by itself, at the latest at { $clock }. You can go on with the next sale; they stay on the receipt.
+buyer-later = The invoice details follow.
+invoice-for = Invoice for
+
+# Sales, receipt, refund
+
+day-total = Today
+day-count = { $count ->
+    [one] { $count } sale
+   *[other] { $count } sales
+}
+search-sales = Order number, payment number or amount
+sales-empty = Nothing was sold yet today.
+sales-none-found = No sale of today fits.
+receipt-qr = Payment number as a QR code
+paper = Paper
+print = Print
+refund = Refund
+refund-amount = Amount to refund
+refund-at-most = At most { $left }
+refund-reason = Reason (optional)
+refund-do = Refund
+refund-state = This payment cannot be refunded: no money moved here, or it was undone.
+refund-too-much = Only { $left } can still be refunded.
+refund-currency = The payment was in { $currency }.
+
+# Invoice terminal
+
+invoice-scan = Scan the code of the payment again
+invoice-scan-do = Get the invoice details
+invoice-ready = Ready
+invoice-ready-how = Scan the code the buyer paid with, or search for the order number.
+invoice-unpaid = This code is not paid yet
+invoice-unpaid-what = Take the payment at the till first, then scan again.
+invoice-profile-here = Paid. Details for the invoice:
+invoice-asking-until = Scan again when the buyer has chosen, at the latest at { $clock }.
+invoice-issued = The invoice is issued already
+invoice-number-enter = Number of your invoice, once you have it
+invoice-number-shape = The invoice number does not fit
+invoice-number-shape-advice = Use 1 to 64 characters.
+invoice-number-other = The invoice has another number already; it stays.
+search-order = Order number or payment number
+search-none = No paid sale of this merchant fits
+search-none-advice = Check the number on the receipt.
+elsewhere-title = Paid elsewhere?
+elsewhere-warning = Only after you have the money. The buyer is told and can object; the code can no longer be paid with, and no money is booked here.
+elsewhere-do = Mark as paid
+elsewhere-done = Scan the code again to get the invoice details.
+means = Paid by
+means-cash = Cash
+means-card = Card
+means-other = Another way
+means-reference = Reference (optional)
