@@ -8,7 +8,8 @@ use std::ops::Deref;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use onescan_domain::ids::{InstitutionId, MerchantId};
+use onescan_domain::codes::CodeRecord;
+use onescan_domain::ids::{InstitutionId, MerchantId, PersonId};
 use onescan_domain::institutions::Institution;
 use onescan_domain::merchants::{Merchant, TerminalRole};
 use onescan_platforms::access::{Actor, Freshness, PersonActor, TerminalActor};
@@ -320,6 +321,111 @@ impl FromRequestParts<AppState> for AsMerchantReader {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         merchant(parts, state, Wanted::Reading).await.map(Self)
     }
+}
+
+/// Who may change what a merchant sold: a cashier terminal, or a key of the merchant.
+#[derive(Debug)]
+pub struct AsSeller(Actor, MerchantId);
+
+impl AsSeller {
+    pub fn merchant(&self) -> MerchantId {
+        self.1
+    }
+
+    pub fn caller(&self) -> String {
+        caller(&self.0)
+    }
+}
+
+impl FromRequestParts<AppState> for AsSeller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let actor = actor(parts, state, Freshness::Checked).await?;
+        let merchant = match &actor {
+            Actor::Terminal(terminal) => in_role(terminal.clone(), TerminalRole::Cashier)?.facts.merchant,
+            Actor::Merchant { merchant, .. } => *merchant,
+            Actor::Person(_) | Actor::Institution { .. } | Actor::Operator { .. } => {
+                return Err(wrong_role("a cashier terminal or a merchant's key"));
+            }
+        };
+        Ok(Self(actor, merchant))
+    }
+}
+
+/// The person whose code record `{record}` in the path is, or whoever administers the institution it is of.
+#[derive(Debug)]
+pub struct AsRecordHolder {
+    actor: Actor,
+    record: CodeRecord,
+}
+
+impl AsRecordHolder {
+    pub fn record(&self) -> &CodeRecord {
+        &self.record
+    }
+
+    pub fn person(&self) -> Option<PersonId> {
+        match &self.actor {
+            Actor::Person(person) => Some(person.person),
+            Actor::Terminal(_) | Actor::Institution { .. } | Actor::Merchant { .. } | Actor::Operator { .. } => None,
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for AsRecordHolder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let actor = actor(parts, state, Freshness::Checked).await?;
+        let absent = || Problem::not_found("code record");
+        let id: String = path_id(parts, state, "record").await.ok_or_else(absent)?;
+        let record = held_record(&state.services, &actor, &id).await?.ok_or_else(absent)?;
+        Ok(Self { actor, record })
+    }
+}
+
+/// The record of this id when the actor holds it: the person's own, or one of an institution the actor administers.
+/// Looks at every institution in question: a few reads for each.
+pub async fn held_record(
+    services: &Services,
+    actor: &Actor,
+    id: &str,
+) -> Result<Option<CodeRecord>, onescan_platforms::error::PlatformError> {
+    let mut institutions = match actor {
+        Actor::Person(person) => {
+            let own = services.codes.record_of_person(person.person).await?;
+            if let Some(own) = own.filter(|record| record.id.as_str() == id) {
+                return Ok(Some(own));
+            }
+            administered(services, person.person).await?
+        }
+        Actor::Institution { institution, .. } => vec![*institution],
+        Actor::Terminal(_) | Actor::Merchant { .. } | Actor::Operator { .. } => Vec::new(),
+    };
+    while let Some(institution) = institutions.pop() {
+        let record = services.codes.record_of_institution(institution).await?;
+        if let Some(record) = record.filter(|record| record.id.as_str() == id) {
+            return Ok(Some(record));
+        }
+        let below = services.institutions.children(institution).await?;
+        institutions.extend(below.into_iter().map(|child| child.id));
+    }
+    Ok(None)
+}
+
+/// The institutions a person is an active administrator of; those below them are not listed.
+async fn administered(
+    services: &Services,
+    person: PersonId,
+) -> Result<Vec<InstitutionId>, onescan_platforms::error::PlatformError> {
+    let mut found = Vec::new();
+    for membership in services.people.memberships(person).await? {
+        if services.institutions.is_administrator(person, membership.institution).await? {
+            found.push(membership.institution);
+        }
+    }
+    Ok(found)
 }
 
 async fn path_id<T: std::str::FromStr>(parts: &mut Parts, state: &AppState, name: &str) -> Option<T> {

@@ -28,7 +28,11 @@ pub enum Caller {
     Cashier,
     InvoiceTerminal,
     Terminal,
+    /// A cashier terminal or a merchant's key.
+    Seller,
     Operator,
+    /// The person whose code record it is, or who administers its institution.
+    RecordHolder,
     /// Of the institution in the path, or of one above it; or its key; or the operator.
     Administrator,
     /// A key of the merchant in the path, or the operator.
@@ -48,7 +52,9 @@ impl Caller {
             Self::Cashier => "a cashier terminal",
             Self::InvoiceTerminal => "an invoice terminal",
             Self::Terminal => "a terminal",
+            Self::Seller => "a cashier terminal or a key of the merchant",
             Self::Operator => "the operator",
+            Self::RecordHolder => "the person whose record it is, or an administrator or key of its institution",
             Self::Administrator => "an administrator or key of the institution or of one above it, or the operator",
             Self::Merchant => "a key of the merchant, or the operator",
             Self::MerchantReader => "a key or terminal of the merchant, or the operator",
@@ -60,10 +66,13 @@ impl Caller {
         match self {
             Self::Nobody => &[],
             Self::NobodyOrOperator => &[Code::Unauthenticated],
-            Self::Person | Self::Cashier | Self::InvoiceTerminal | Self::Terminal | Self::Operator => {
-                &[Code::Unauthenticated, Code::WrongRole]
-            }
-            Self::Administrator | Self::Merchant | Self::MerchantReader | Self::Anybody => {
+            Self::Person
+            | Self::Cashier
+            | Self::InvoiceTerminal
+            | Self::Terminal
+            | Self::Seller
+            | Self::Operator => &[Code::Unauthenticated, Code::WrongRole],
+            Self::RecordHolder | Self::Administrator | Self::Merchant | Self::MerchantReader | Self::Anybody => {
                 &[Code::Unauthenticated, Code::NotFound]
             }
         }

@@ -4,7 +4,14 @@
 
 mod endpoint;
 mod extract;
+mod accounts;
+mod changes;
 mod health;
+mod invoices;
+mod people;
+mod scans;
+mod service_codes;
+mod sessions;
 mod payment_view;
 mod payments;
 mod problems;
@@ -47,7 +54,14 @@ const TAGS: &[(&str, &str)] = &[
 
 fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
     let mut all = Vec::new();
+    all.extend(sessions::endpoints());
+    all.extend(people::endpoints());
+    all.extend(service_codes::endpoints());
+    all.extend(scans::endpoints());
     all.extend(payments::endpoints());
+    all.extend(changes::endpoints());
+    all.extend(invoices::endpoints());
+    all.extend(accounts::endpoints());
     all.extend(problems::endpoints());
     all.extend(health::endpoints());
     if settings.bench {
