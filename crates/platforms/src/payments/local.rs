@@ -13,7 +13,7 @@ use onescan_domain::payments::ledger::{Account, AccountKind, Phase, Transfer, ho
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, PaymentState, Refund};
 
 use super::{
-    AssertCommand, AssertPaid, CaptureMode, ChangeCommand, ChangeRequest, Changed, MoveRefusal, MoveRequest,
+    AssertCommand, AssertPaid, CaptureMode, ChangeCommand, ChangeRequest, Changed, MoveRefusal, MoveRequest, Moved,
     NewAccount, Page, PayRequest, PaymentStore, Payments, Sale, SalesFilter, SalesTotal,
 };
 use crate::codes::{Codes, PermitRequest};
@@ -200,6 +200,11 @@ impl Payments for LocalPayments {
     }
 
     async fn move_money(&self, request: MoveRequest) -> Result<Result<Transfer, MoveRefusal>> {
+        let moved = self.move_money_once(request).await?;
+        Ok(moved.map(|moved| moved.transfer))
+    }
+
+    async fn move_money_once(&self, request: MoveRequest) -> Result<Result<Moved, MoveRefusal>> {
         let bucket = request.credit.bucket();
         let bank = house_account(AccountKind::Bank, bucket, request.amount.currency);
         let transfer = Transfer {
@@ -213,7 +218,12 @@ impl Payments for LocalPayments {
             corrects: None,
             created_at: self.env.now_ms(),
         };
-        self.store.move_money(transfer, request.idempotency).await
+        let drawn = transfer.id;
+        let kept = self.store.move_money(transfer, request.idempotency).await?;
+        Ok(kept.map(|transfer| Moved {
+            replayed: transfer.id != drawn,
+            transfer,
+        }))
     }
 
     async fn find(&self, id: PaymentId) -> Result<Option<Payment>> {

@@ -136,6 +136,13 @@ pub enum MoveRefusal {
     InsufficientFunds { available: Money },
 }
 
+/// A movement of money with whether it answers an earlier identical request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub transfer: Transfer,
+    pub replayed: bool,
+}
+
 /// A new account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAccount {
@@ -212,6 +219,8 @@ pub trait Payments: Send + Sync {
     async fn assert_paid(&self, request: AssertPaid) -> Result<Result<PayOutcome, PayError>>;
     async fn change(&self, request: ChangeRequest) -> Result<Result<Changed, ChangeRefusal>>;
     async fn move_money(&self, request: MoveRequest) -> Result<Result<Transfer, MoveRefusal>>;
+    /// [`Self::move_money`], and whether the answer is a repeated one.
+    async fn move_money_once(&self, request: MoveRequest) -> Result<Result<Moved, MoveRefusal>>;
 
     async fn find(&self, id: PaymentId) -> Result<Option<Payment>>;
     async fn find_by_codes(&self, codes: Vec<CodeId>) -> Result<Vec<Option<Payment>>>;

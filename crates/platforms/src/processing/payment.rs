@@ -47,6 +47,19 @@ pub enum Verdict {
     Barred(Decision),
 }
 
+/// A payment that is only thought of.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// Whose counters count.
+    pub person: onescan_domain::ids::PersonId,
+    pub amount: Money,
+    pub category: u16,
+    /// `None`: one that no rule names.
+    pub merchant: Option<onescan_domain::ids::MerchantId>,
+    pub city: String,
+    pub at: i64,
+}
+
 /// Why a scan ends, in the order of the checks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScanRefusal {
@@ -196,6 +209,39 @@ impl Processing {
             None => Usage::default(),
         };
         Ok(verdict(&facts, scenario, terminal, amount, used, at))
+    }
+
+    /// [`Self::dry_run`] with the scenario that would apply and the trace also of what holds. `None`: no scenario permits the
+    /// category. Nothing is written.
+    pub async fn rehearse(
+        &self,
+        record: &onescan_domain::codes::CodeRecord,
+        trial: &Trial,
+    ) -> Result<Option<(Scenario, Decision)>> {
+        let mut scenarios = self.parts.codes.scenarios(record.bucket, &record.id).await?;
+        let found = scenario_for(&scenarios, trial.category).map(|scenario| scenario.id);
+        scenarios.retain(|scenario| Some(scenario.id) == found);
+        let Some(scenario) = scenarios.pop() else {
+            return Ok(None);
+        };
+        let key = UsageKey {
+            record: record.id.clone(),
+            scenario: scenario.id,
+            person: trial.person,
+        };
+        let row = self.parts.payments.usage(vec![key], record.bucket).await?.pop().unwrap_or_default();
+        let local = local_time(trial.at, &record.time_zone);
+        let merchant = trial.merchant.map(|merchant| merchant.to_string()).unwrap_or_default();
+        let decision = scenario.policy.decide(&PolicyInput {
+            amount_minor: trial.amount.minor,
+            currency: trial.amount.currency,
+            used: row.at(local).used,
+            local,
+            category: trial.category,
+            merchant: &merchant,
+            city: &trial.city,
+        });
+        Ok(Some((scenario, decision)))
     }
 
     /// A payment of this merchant by its id. `None`: absent, or another merchant's.
