@@ -25,6 +25,7 @@ const PACKAGES: &[(&str, Proof)] = &[
     ("chromium", Proof::Program("chromium")),
     ("chromium-driver", Proof::Program("chromedriver")),
     ("poppler-utils", Proof::Program("pdftotext")),
+    ("qpdf", Proof::Program("qpdf")),
     (
         "fonts-wqy-microhei",
         Proof::File("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),

@@ -1,0 +1,174 @@
+//! An invoice from rides: each line says when and where its ride began and ended.
+//!
+//! The standard's line period has dates only, so times and places stand in item attributes, in a readable sentence, and in a
+//! CSV of all rides that is attached.
+//!
+//! Row R09. Source: R claim 9; EN 16931-1 BT-128, BG-14, BG-24, BG-26, BG-32.
+
+use onescan_domain::money::{Currency, Money};
+
+use crate::date::{LocalMinute, Period};
+use crate::decimal::Decimal;
+use crate::invoice::{Attachment, Invoice, Line, MediaType, Vat};
+
+/// One ride as the bill names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ride {
+    /// \[BT-128\] Also the id of its line.
+    pub id: String,
+    pub started_at: LocalMinute,
+    pub started_in: String,
+    pub ended_at: LocalMinute,
+    pub ended_in: String,
+    /// In minor units, with or without tax as the invoice's prices are.
+    pub amount_minor: i64,
+    pub vat: Vat,
+    pub distance_m: Option<u32>,
+    pub passenger: Option<String>,
+    pub vehicle: Option<String>,
+    pub cost_centre: Option<String>,
+}
+
+/// Texts that stand on the document in its language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RideTexts {
+    /// Name of every line, for example `Taxi ride`.
+    pub item: String,
+    /// Description of the attached list.
+    pub list: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RidesError {
+    #[error("there is no ride")]
+    Empty,
+    #[error("ride {id} ends before it starts")]
+    EndsBeforeStart { id: String },
+    #[error("the amount of ride {id} is negative or larger than can be kept")]
+    Amount { id: String },
+}
+
+/// `head` with a line for each ride in the order given, the period from the first day to the last, and the list attached.
+///
+/// Lines and period of `head` are replaced; its attachments stay, and the list comes last. Refuses in this order: `Empty`,
+/// then for the first ride that is wrong `EndsBeforeStart`, `Amount`.
+pub fn invoice_of_rides(head: Invoice, rides: &[Ride], texts: &RideTexts) -> Result<Invoice, RidesError> {
+    let days = rides.iter().flat_map(|ride| [ride.started_at.date, ride.ended_at.date]);
+    let (Some(first_on), Some(last_on)) = (days.clone().min(), days.max()) else {
+        return Err(RidesError::Empty);
+    };
+    let decimals = head.currency.decimals();
+    let lines: Result<Vec<Line>, RidesError> = rides.iter().map(|ride| line_of(ride, decimals, texts)).collect();
+    let mut invoice = head;
+    invoice.lines = lines?;
+    invoice.period = Some(Period { first_on, last_on });
+    invoice.attachments.push(Attachment {
+        id: "rides".to_owned(),
+        description: Some(texts.list.clone()),
+        file_name: "rides.csv".to_owned(),
+        media_type: MediaType::Csv,
+        content: list_of(rides, invoice.currency).into_bytes(),
+    });
+    Ok(invoice)
+}
+
+fn line_of(ride: &Ride, decimals: u8, texts: &RideTexts) -> Result<Line, RidesError> {
+    if ride.ended_at.minutes_since_1970() < ride.started_at.minutes_since_1970() {
+        return Err(RidesError::EndsBeforeStart { id: ride.id.clone() });
+    }
+    let amount = Decimal::new(ride.amount_minor, decimals).filter(|amount| !amount.is_negative());
+    let amount = amount.ok_or_else(|| RidesError::Amount { id: ride.id.clone() })?;
+    let mut line = Line::new(&ride.id, &texts.item, Decimal::ONE, amount, ride.vat);
+    line.description = Some(sentence(ride));
+    line.object_id = Some(ride.id.clone());
+    line.period = Some(days_of(ride));
+    line.attributes = attributes(ride);
+    Ok(line)
+}
+
+/// A ride over a date line may end on an earlier date than it began.
+fn days_of(ride: &Ride) -> Period {
+    let (start, end) = (ride.started_at.date, ride.ended_at.date);
+    Period {
+        first_on: start.min(end),
+        last_on: start.max(end),
+    }
+}
+
+/// `2026-11-23 08:05 Hauptbahnhof – 08:31 Flughafen`; the second date only where it differs.
+fn sentence(ride: &Ride) -> String {
+    let (start, end) = (ride.started_at, ride.ended_at);
+    let end_day = if start.date == end.date {
+        String::new()
+    } else {
+        format!("{} ", end.date)
+    };
+    format!(
+        "{} {} {} – {end_day}{} {}",
+        start.date,
+        start.clock(),
+        ride.started_in,
+        end.clock(),
+        ride.ended_in
+    )
+}
+
+fn attributes(ride: &Ride) -> Vec<(String, String)> {
+    let always = [
+        ("PickupDateTime", Some(ride.started_at.to_string())),
+        ("PickupPlace", Some(ride.started_in.clone())),
+        ("DropoffDateTime", Some(ride.ended_at.to_string())),
+        ("DropoffPlace", Some(ride.ended_in.clone())),
+        ("DistanceKm", ride.distance_m.map(kilometres)),
+        ("Passenger", ride.passenger.clone()),
+        ("VehiclePlate", ride.vehicle.clone()),
+        ("CostCentre", ride.cost_centre.clone()),
+    ];
+    let given = always
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    given.collect()
+}
+
+fn kilometres(distance_m: u32) -> String {
+    format!("{}.{:03}", distance_m / 1000, distance_m % 1000)
+}
+
+/// RFC 4180, UTF-8, one ride a line; the first line names the columns.
+fn list_of(rides: &[Ride], currency: Currency) -> String {
+    let mut list = String::from(
+        "ride_id,started_at,started_in,ended_at,ended_in,distance_m,passenger,vehicle,cost_centre,amount\r\n",
+    );
+    for ride in rides {
+        let fields = [
+            ride.id.clone(),
+            ride.started_at.to_string(),
+            ride.started_in.clone(),
+            ride.ended_at.to_string(),
+            ride.ended_in.clone(),
+            ride.distance_m
+                .map_or_else(String::new, |distance| distance.to_string()),
+            ride.passenger.clone().unwrap_or_default(),
+            ride.vehicle.clone().unwrap_or_default(),
+            ride.cost_centre.clone().unwrap_or_default(),
+            Money::new(ride.amount_minor, currency).to_decimal(),
+        ];
+        list.push_str(&fields.map(|field| quoted(&field)).join(","));
+        list.push_str("\r\n");
+    }
+    list
+}
+
+/// Quoted where a separator, quote or line end asks for it. What a spreadsheet would take for a formula gets an
+/// apostrophe in front: places and names come from outside.
+fn quoted(field: &str) -> String {
+    let guarded = match field.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{field}"),
+        _ => field.to_owned(),
+    };
+    if guarded.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
+}
