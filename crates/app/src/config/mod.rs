@@ -1,0 +1,429 @@
+//! What the operator may set: one small struct per concern, one table of keys ([`KEYS`]) that feeds reading, `config show`,
+//! `config check` and the documentation.
+//!
+//! A value comes from, later over earlier: the default, the file, the environment, the command line. An unknown key is an
+//! error, so that a misspelt one cannot be silently without effect.
+
+mod docs;
+mod keys;
+mod load;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use onescan_domain::codes::CodeWindows;
+use onescan_domain::merchants::GuardLimits;
+use onescan_platforms::batch::QueueLimits;
+use onescan_platforms::codes::{CodeSettings, RecordIdKind};
+use onescan_platforms::env::Secret;
+use onescan_platforms::payments::PaymentSettings;
+use onescan_platforms::processing::ProcessingSettings;
+use onescan_platforms::services::ServiceSettings;
+use onescan_store::config::{DbConfig, PostgresConfig};
+
+pub use docs::markdown;
+pub(crate) use keys::secret_bytes;
+pub use keys::{KEYS, Key, Secrecy};
+pub use load::{ConfigError, Loaded, Origin, Sources, load};
+
+/// Everything that can be set. Checked: whoever holds one may use every value.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Database file, secret and whatever else the program writes.
+    pub data_folder: PathBuf,
+    /// `None`: the one in the data folder's `secret.key`.
+    pub secret: Option<Secret>,
+    pub server: ServerConfig,
+    pub database: DatabaseConfig,
+    pub codes: CodesConfig,
+    pub processing: ProcessingConfig,
+    pub payments: PaymentsConfig,
+    pub queues: QueuesConfig,
+    pub people: PeopleConfig,
+    pub passwords: PasswordsConfig,
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_folder: PathBuf::from("onescan-data"),
+            secret: None,
+            server: ServerConfig::default(),
+            database: DatabaseConfig::default(),
+            codes: CodesConfig::default(),
+            processing: ProcessingConfig::default(),
+            payments: PaymentsConfig::default(),
+            queues: QueuesConfig::default(),
+            people: PeopleConfig::default(),
+            passwords: PasswordsConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    /// Where people reach the server, without a slash at the end; `None`: at `listen`, without TLS.
+    pub public_url: Option<String>,
+    /// `None`: one on two cores and fewer, else one less than there are, at most four.
+    pub threads: Option<usize>,
+    pub drain_seconds: u64,
+    /// IANA name, for pages that belong to nobody with a zone of their own.
+    pub time_zone: String,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            threads: None,
+            drain_seconds: 25,
+            time_zone: "UTC".to_owned(),
+        }
+    }
+}
+
+impl ServerConfig {
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.unwrap_or_else(|| match cores() {
+            0..=2 => 1,
+            more => (more - 1).min(4),
+        })
+    }
+
+    /// Without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let own = || format!("http://{}", self.listen);
+        self.public_url.clone().unwrap_or_else(own)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `None`: SQLite in the data folder.
+    pub url: Option<DatabaseUrl>,
+    /// How many buckets people and small institutions share; counts when the database is made.
+    pub shared_buckets: u16,
+    /// PostgreSQL's connections.
+    pub write_connections: usize,
+    pub read_connections: usize,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        let postgres = PostgresConfig::new("");
+        Self {
+            url: None,
+            shared_buckets: 8,
+            write_connections: postgres.write_connections,
+            read_connections: postgres.read_connections,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    Sqlite(PathBuf),
+    /// An address or `key=value` pairs; may hold a password.
+    Postgres(String),
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite:PATH`, `postgres://…`, or libpq's `host=… dbname=…`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return (!path.is_empty()).then(|| Self::Sqlite(PathBuf::from(path)));
+        }
+        let address = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        let pairs = text.split_whitespace().next().is_some_and(|pair| pair.contains('='));
+        (address || pairs).then(|| Self::Postgres(text.to_owned()))
+    }
+
+    /// For people to read: without the password.
+    pub fn redacted(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(text) => redact_password(text),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+fn redact_password(text: &str) -> String {
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some(("password", _)) => "password=…".to_owned(),
+        Some(_) | None => pair.to_owned(),
+    };
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.split_whitespace().map(pair).collect::<Vec<_>>().join(" ");
+    };
+    // Whatever stands before the last `@` of the authority is user and password; a query may hold a password too.
+    let (address, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(address, query)| (address, Some(query)));
+    let address = match address.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:…@{host}"),
+            None => format!("{user}@{host}"),
+        },
+        None => address.to_owned(),
+    };
+    let query = query.map(|query| query.split('&').map(pair).collect::<Vec<_>>().join("&"));
+    let query = query.map_or(String::new(), |query| format!("?{query}"));
+    format!("{scheme}://{address}{query}")
+}
+
+#[derive(Debug, Clone)]
+pub struct CodesConfig {
+    /// The two digits in front of every code.
+    pub prefix: u8,
+    pub shown_seconds: i64,
+    pub grace_seconds: i64,
+    pub invoice_hours: i64,
+    pub record_id: RecordIdKind,
+}
+
+impl Default for CodesConfig {
+    fn default() -> Self {
+        let CodeSettings {
+            prefix,
+            windows,
+            record_id,
+            ..
+        } = CodeSettings::default();
+        Self {
+            prefix,
+            shown_seconds: windows.shown_ms / 1_000,
+            grace_seconds: windows.grace_ms / 1_000,
+            invoice_hours: windows.invoice_ms / 3_600_000,
+            record_id,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ProcessingConfig {
+    pub choose_seconds: i64,
+}
+
+impl Default for ProcessingConfig {
+    fn default() -> Self {
+        Self {
+            choose_seconds: ProcessingSettings::default().choose_ms / 1_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct PaymentsConfig {
+    pub hold_days: i64,
+    pub invalid_streak_max: i64,
+    pub invalid_hour_max: i64,
+    pub lock_minutes: i64,
+}
+
+impl Default for PaymentsConfig {
+    fn default() -> Self {
+        let PaymentSettings { guard, hold_ms, .. } = PaymentSettings::default();
+        Self {
+            hold_days: hold_ms / 86_400_000,
+            invalid_streak_max: guard.streak_max,
+            invalid_hour_max: guard.hour_max,
+            lock_minutes: guard.lock_ms / 60_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct QueuesConfig {
+    pub payments_waiting_max: usize,
+    pub payments_batch_max: usize,
+    pub codes_waiting_max: usize,
+    pub codes_batch_max: usize,
+}
+
+impl Default for QueuesConfig {
+    fn default() -> Self {
+        let payments = ProcessingSettings::default().pay_queue;
+        let codes = CodeSettings::default().queue;
+        Self {
+            payments_waiting_max: payments.waiting_max,
+            payments_batch_max: payments.batch_max,
+            codes_waiting_max: codes.waiting_max,
+            codes_batch_max: codes.batch_max,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct PeopleConfig {
+    pub open_registration: Registration,
+}
+
+/// Who may register people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Registration {
+    /// Anybody, on the sign-up page.
+    #[default]
+    Open,
+    /// Institutions by import, and the operator.
+    Closed,
+}
+
+#[derive(Debug, Clone)]
+pub struct PasswordsConfig {
+    /// Argon2id's memory.
+    pub memory_kib: u32,
+    pub passes: u32,
+}
+
+impl Default for PasswordsConfig {
+    fn default() -> Self {
+        let (memory_kib, passes) = ServiceSettings::default().password_cost;
+        Self { memory_kib, passes }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// As `tracing-subscriber` reads it: `info`, `warn,onescan_web=debug`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Where the database is.
+    pub fn database_url(&self) -> DatabaseUrl {
+        let own = || DatabaseUrl::Sqlite(self.data_folder.join("onescan.db"));
+        self.database.url.clone().unwrap_or_else(own)
+    }
+
+    pub fn db_config(&self) -> DbConfig {
+        match self.database_url() {
+            DatabaseUrl::Sqlite(path) => DbConfig::sqlite(path),
+            DatabaseUrl::Postgres(url) => {
+                let mut config = PostgresConfig::new(url);
+                config.write_connections = self.database.write_connections;
+                config.read_connections = self.database.read_connections;
+                DbConfig::Postgres(config)
+            }
+        }
+    }
+
+    /// What the platforms take of it.
+    pub fn service_settings(&self) -> ServiceSettings {
+        ServiceSettings {
+            codes: self.code_settings(),
+            payments: self.payment_settings(),
+            processing: self.processing_settings(),
+            password_cost: (self.passwords.memory_kib, self.passwords.passes),
+        }
+    }
+
+    fn code_settings(&self) -> CodeSettings {
+        let default = CodeSettings::default();
+        CodeSettings {
+            prefix: self.codes.prefix,
+            windows: CodeWindows {
+                shown_ms: self.codes.shown_seconds * 1_000,
+                grace_ms: self.codes.grace_seconds * 1_000,
+                invoice_ms: self.invoice_ms(),
+            },
+            record_id: self.codes.record_id,
+            queue: QueueLimits {
+                waiting_max: self.queues.codes_waiting_max,
+                batch_max: self.queues.codes_batch_max,
+                ..default.queue
+            },
+        }
+    }
+
+    fn payment_settings(&self) -> PaymentSettings {
+        PaymentSettings {
+            guard: GuardLimits {
+                streak_max: self.payments.invalid_streak_max,
+                hour_max: self.payments.invalid_hour_max,
+                lock_ms: self.payments.lock_minutes * 60_000,
+            },
+            hold_ms: self.payments.hold_days * 86_400_000,
+            time_zone: self.server.time_zone.clone(),
+        }
+    }
+
+    fn processing_settings(&self) -> ProcessingSettings {
+        let default = ProcessingSettings::default();
+        ProcessingSettings {
+            choose_ms: self.processing.choose_seconds * 1_000,
+            invoice_ms: self.invoice_ms(),
+            pay_queue: QueueLimits {
+                waiting_max: self.queues.payments_waiting_max,
+                batch_max: self.queues.payments_batch_max,
+                ..default.pay_queue
+            },
+            first_policy: default.first_policy,
+        }
+    }
+
+    fn invoice_ms(&self) -> i64 {
+        self.codes.invoice_hours * 3_600_000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_left_out_of_addresses() {
+        let check = |text: &str, expected: &str| assert_eq!(DatabaseUrl::parse(text).unwrap().redacted(), expected);
+        check("sqlite:/var/lib/onescan/x.db", "sqlite:/var/lib/onescan/x.db");
+        check(
+            "postgres://ada:s3cret@db:5432/onescan",
+            "postgres://ada:…@db:5432/onescan",
+        );
+        check(
+            "postgres://ada:s@cret@db/onescan?password=x&a=b",
+            "postgres://ada:…@db/onescan?password=…&a=b",
+        );
+        check("postgresql://db/onescan", "postgresql://db/onescan");
+        check(
+            "host=db password=s3cret dbname=onescan",
+            "host=db password=… dbname=onescan",
+        );
+        assert_eq!(DatabaseUrl::parse("onescan.db"), None);
+        assert_eq!(DatabaseUrl::parse("sqlite:"), None);
+        assert_eq!(DatabaseUrl::parse(""), None);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_platforms() {
+        let ours = Config::default().service_settings();
+        let theirs = ServiceSettings::default();
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    }
+}

@@ -1,0 +1,15 @@
+//! The program around the platforms: configuration, command line, wiring, background work, and the demo.
+//!
+//! **Invariant:** the only crate that knows both the store and the faces.
+//! **Invariant:** the clock and the system's randomness are read in [`env`] and nowhere else; measuring is the exception.
+
+pub mod background;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod env;
+pub mod http_client;
+pub mod logging;
+pub mod observe;
+pub mod server;
+pub mod wiring;

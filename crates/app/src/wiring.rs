@@ -1,0 +1,124 @@
+//! Puts the house together: database, store, platforms, faces.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use onescan_platforms::env::{Clock, Env};
+use onescan_platforms::services::{Ports, ServiceSettings, Services};
+use onescan_store::Store;
+use onescan_store::db::Db;
+use onescan_store::migrate::{MIGRATIONS, Migrator};
+use onescan_web::{AppState, DemoSheet, WebSettings};
+
+use crate::config::{Config, DatabaseUrl, Registration};
+use crate::env::{self, SystemClock};
+use crate::observe::{self, Stopping};
+
+/// Whether opening may bring the schema forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    /// Whatever is pending runs first.
+    Yes,
+    /// As `Yes` on a database without a schema; elsewhere as `No`.
+    IfNew,
+    /// Pending migrations are an error.
+    No,
+}
+
+/// Whether the server answers what only measurements ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bench {
+    On,
+    #[default]
+    Off,
+}
+
+/// Everything behind the faces; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct House {
+    pub store: Arc<Store>,
+    pub services: Arc<Services>,
+}
+
+impl House {
+    /// All platforms in this process over `store`. Must be called on a runtime: queues start on it.
+    pub fn build(env: Env, store: Arc<Store>, settings: ServiceSettings) -> Self {
+        let services = Arc::new(Services::local(env, Ports::of(store.clone()), settings));
+        Self { store, services }
+    }
+
+    /// Waits until everything accepted is written, and closes the database.
+    pub async fn close(self) {
+        self.store.db().close().await;
+    }
+}
+
+/// Makes the data folder, opens the database, and builds the house on this machine's clock and randomness.
+pub async fn open(config: &Config, migrate: Migrate) -> Result<House> {
+    let db = open_database(config).await?;
+    bring_forward(&db, migrate).await?;
+    let store = Arc::new(Store::new(db));
+    let shared_buckets = store.shared_buckets(config.database.shared_buckets).await?;
+    let env = env::system(env::secret(config)?, shared_buckets);
+    Ok(House::build(env, store, config.service_settings()))
+}
+
+/// Opens the database without looking at its schema.
+pub async fn open_database(config: &Config) -> Result<Db> {
+    let folder = &config.data_folder;
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    let url = config.database_url();
+    if let DatabaseUrl::Sqlite(path) = &url
+        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    }
+    let opened = Db::open(&config.db_config()).await;
+    opened.with_context(|| format!("the database {} cannot be opened", url.redacted()))
+}
+
+async fn bring_forward(db: &Db, migrate: Migrate) -> Result<()> {
+    let migrator = Migrator::new(db, MIGRATIONS);
+    let pending = migrator.dry_run().await?;
+    let may = match migrate {
+        Migrate::Yes => true,
+        Migrate::IfNew => pending.len() == MIGRATIONS.len(),
+        Migrate::No => false,
+    };
+    if !pending.is_empty() && !may {
+        let pending = pending.join(", ");
+        bail!("the database lacks the migrations {pending}; run `onescan migrate`");
+    }
+    for name in migrator.apply(SystemClock.now_ms()).await? {
+        tracing::info!(migration.name = name, "migrated");
+    }
+    Ok(())
+}
+
+/// The faces over a house, as the configuration wants them.
+pub fn router(config: &Config, house: &House, extras: Extras) -> Router {
+    let stopping = extras.stopping.clone();
+    let settings = web_settings(config, extras);
+    let services = house.services.clone();
+    let faces = onescan_web::router(AppState { services, settings });
+    observe::around(faces, house.clone(), stopping)
+}
+
+/// What a start may add to the faces.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    pub demo: Option<Arc<DemoSheet>>,
+    pub bench: Bench,
+    pub stopping: Stopping,
+}
+
+fn web_settings(config: &Config, extras: Extras) -> WebSettings {
+    WebSettings {
+        secure_cookies: config.server.public_url().starts_with("https://"),
+        time_zone: config.server.time_zone.clone(),
+        demo: extras.demo,
+        open_registration: config.people.open_registration == Registration::Open,
+        bench: extras.bench == Bench::On,
+    }
+}

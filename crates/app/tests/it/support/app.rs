@@ -1,0 +1,179 @@
+//! The program without a socket, on a database of its own.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use onescan_app::config::Config;
+use onescan_app::wiring::{self, Extras, House};
+use onescan_platforms::env::{Clock, Entropy, Env, Secret};
+use onescan_platforms::payments::{InvariantReport, PaymentStore};
+use onescan_platforms::services::Services;
+use onescan_store::Store;
+use onescan_store::config::DbConfig;
+use onescan_store::migrate::{MIGRATIONS, Migrator};
+use onescan_store::testing::{POSTGRES_URL, TestDatabase};
+
+use super::http::Call;
+use super::machine::{FakeClock, SeededEntropy};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Router, services, store and clock of one test. A handle; clones share everything.
+#[derive(Debug, Clone)]
+pub struct TestApp {
+    pub engine: Engine,
+    pub config: Config,
+    pub router: Router,
+    pub services: Arc<Services>,
+    pub store: Arc<Store>,
+    pub clock: Arc<FakeClock>,
+    entropy: Arc<SeededEntropy>,
+    /// Removes the data when the last clone is gone.
+    database: Arc<TestDatabase>,
+}
+
+/// Two shared buckets, so that payer and merchant often lie in different ones and sometimes in the same.
+const SHARED_BUCKETS: u16 = 2;
+
+/// Runs one test on a fresh database of `engine`, then [`TestApp::finish`].
+pub async fn run<F, Fut>(engine: Engine, test: F)
+where
+    F: FnOnce(TestApp) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let Some(app) = TestApp::start(engine).await else {
+        println!("left out: needs PostgreSQL; run it with `cargo xtask test`");
+        return;
+    };
+    test(app.clone()).await;
+    app.finish().await;
+}
+
+impl TestApp {
+    /// `None` when it should be PostgreSQL and there is none (a failure where `CI` is set).
+    pub async fn start(engine: Engine) -> Option<Self> {
+        let database = match (engine, std::env::var(POSTGRES_URL)) {
+            (Engine::Sqlite, _) => TestDatabase::sqlite().await.unwrap(),
+            (Engine::Postgres, Ok(url)) => TestDatabase::postgres(&url).await.unwrap(),
+            (Engine::Postgres, Err(_)) => {
+                let ci = std::env::var_os("CI").is_some();
+                assert!(!ci, "{POSTGRES_URL} must be set in continuous integration");
+                return None;
+            }
+        };
+        let clock = Arc::new(FakeClock::default());
+        Migrator::new(&database.db, MIGRATIONS)
+            .apply(clock.now_ms())
+            .await
+            .unwrap();
+        let mut config = Config::default();
+        // The cheapest Argon2 there is: what it protects here is nothing.
+        config.passwords.memory_kib = 8;
+        config.passwords.passes = 1;
+        let store = Arc::new(Store::new(database.db.clone()));
+        store.shared_buckets(SHARED_BUCKETS).await.unwrap();
+        let entropy = Arc::new(SeededEntropy::new(7));
+        Some(Self::build(engine, config, store, clock, entropy, Arc::new(database)))
+    }
+
+    fn build(
+        engine: Engine,
+        config: Config,
+        store: Arc<Store>,
+        clock: Arc<FakeClock>,
+        entropy: Arc<SeededEntropy>,
+        database: Arc<TestDatabase>,
+    ) -> Self {
+        let env = Env {
+            clock: clock.clone() as Arc<dyn Clock>,
+            entropy: entropy.clone() as Arc<dyn Entropy>,
+            secret: Secret::new([7; 32]),
+            shared_buckets: SHARED_BUCKETS,
+        };
+        let house = House::build(env, store, config.service_settings());
+        Self {
+            engine,
+            router: wiring::router(&config, &house, Extras::default()),
+            services: house.services,
+            store: house.store,
+            clock,
+            entropy,
+            database,
+            config,
+        }
+    }
+
+    /// The program as after a restart: nothing in memory is left, the database and the clock go on. `change`: starts with
+    /// another configuration.
+    pub fn restarted(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.config.clone();
+        change(&mut config);
+        let (clock, entropy, database) = (self.clock.clone(), self.entropy.clone(), self.database.clone());
+        Self::build(self.engine, config, self.store.clone(), clock, entropy, database)
+    }
+
+    /// Where the database is, for tests that open it a second time.
+    pub fn database(&self) -> &DbConfig {
+        &self.database.config
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    pub fn patch(&self, path: &str) -> Call {
+        self.call(Method::PATCH, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(self.router.clone(), method, path)
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Posts the merchants' side of everything paid so far, as the background does a moment after a payment.
+    pub async fn settle(&self) {
+        while self.store.post_merchant_side(self.now_ms(), 256).await.unwrap() > 0 {}
+    }
+
+    /// Every invariant that is broken, in words.
+    pub async fn breaches(&self) -> Vec<String> {
+        let broken = |report: InvariantReport| {
+            let name = report.name;
+            report
+                .breaches
+                .into_iter()
+                .map(move |breach| format!("{name}: {breach}"))
+        };
+        self.store.audit().await.unwrap().into_iter().flat_map(broken).collect()
+    }
+
+    /// Posts what is left in the outbox; fails where something stays in it or an invariant is broken.
+    pub async fn finish(&self) {
+        self.settle().await;
+        let (left, _) = self.store.outbox_state(self.now_ms()).await.unwrap();
+        assert_eq!(left, 0, "background work is left undone");
+        let breaches = self.breaches().await;
+        assert!(breaches.is_empty(), "{breaches:#?}");
+    }
+}
