@@ -18,6 +18,10 @@ use crate::stats::{Counters, Stats};
 use crate::tx::{BoxFuture, Tx};
 use crate::writer::{Writer, poll_once};
 
+static VERSION_SQLITE: Statement = Statement::new("VERSION_SQLITE", "select sqlite_version()");
+static VERSION_POSTGRES: Statement =
+    Statement::new("VERSION_POSTGRES", "select current_setting('server_version')");
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -72,6 +76,15 @@ impl Db {
             Inner::Sqlite(_) => Engine::Sqlite,
             Inner::Postgres(_) => Engine::Postgres,
         }
+    }
+
+    /// What the engine calls its version: `3.51.3`, `15.14`.
+    pub async fn version(&self) -> Result<String, DbError> {
+        let statement = match self.engine() {
+            Engine::Sqlite => &VERSION_SQLITE,
+            Engine::Postgres => &VERSION_POSTGRES,
+        };
+        self.query_one(statement, Vec::new()).await?.take_text(0)
     }
 
     #[must_use]
