@@ -3,6 +3,7 @@
 //! `cargo xtask test` is the whole proof and the only command that continuous integration calls;
 //! `cargo xtask check` is its quick part.
 
+mod bench;
 mod install;
 mod postgres;
 mod shell;
@@ -46,6 +47,8 @@ enum Command {
         #[arg(last = true)]
         nextest: Vec<String>,
     },
+    /// Payments and codes per second of a release server beside the ceilings of this machine; several minutes
+    Bench(bench::Options),
     /// A private PostgreSQL for development, with its data under /var/tmp
     #[command(subcommand)]
     Db(DbCommand),
@@ -82,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::tidy(),
         Command::Test { nextest } => test::test(&nextest),
         Command::Snapshot { nextest } => test::snapshot(&nextest),
+        Command::Bench(options) => bench::bench(&options),
         Command::Db(DbCommand::Start { durable }) => {
             postgres::start(if durable { Durability::Full } else { Durability::None })
         }
