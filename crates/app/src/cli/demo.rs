@@ -43,8 +43,8 @@ pub struct Demo {
     /// Throw away what an earlier demo left in the folder
     #[arg(long)]
     reset: bool,
-    /// Play a purchase over HTTP in the terminal and end; status 1 when a step is not as told
-    #[arg(long, conflicts_with_all = ["empty", "json"])]
+    /// Play a purchase over HTTP in the terminal, on a demo that is gone afterwards; status 1 when a step is not as told
+    #[arg(long, conflicts_with_all = ["empty", "reset", "port"])]
     story: bool,
 }
 
@@ -55,6 +55,15 @@ const PORT: u16 = 8080;
 impl Demo {
     pub(super) async fn run(self, desk: &Desk) -> Result<Finding> {
         let mut config = self.configuration(desk)?;
+        // The story plays on a demo of its own, so that it comes out the same every time.
+        let stage = if self.story {
+            Some(tempfile::tempdir().context("no temporary folder can be made")?)
+        } else {
+            None
+        };
+        if let Some(stage) = &stage {
+            config.data_folder = stage.path().to_owned();
+        }
         logging::start(&LogConfig {
             filter: "warn".to_owned(),
             ..config.log.clone()

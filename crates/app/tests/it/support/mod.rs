@@ -2,10 +2,15 @@
 
 pub mod app;
 pub mod builders;
+pub mod decoders;
 pub mod http;
 pub mod machine;
+pub mod rows;
+pub mod steps;
 
 pub use app::TestApp;
+pub use builders::{Cast, MemberCast, PersonCast};
+pub use http::{Answer, Call};
 
 /// Makes two tests of each function, one per database engine: `NAME::sqlite` and `NAME::postgres`.
 ///
