@@ -10,7 +10,7 @@ code-how = Show this to the cashier. It pays once.
 code-renews = It renews by itself.
 code-renews-in = New code in % s
 code-offline = No connection. The code shown may be out of date; it renews when the connection is back.
-code-sound = Play as sound
+code-sound = Sound
 code-renew = New code
 code-digits = Show the digits
 code-digits-warning = Only for a cashier in front of you. Never read them out on the telephone or send them in a message: whoever has them can pay with your money.
@@ -63,6 +63,7 @@ refunds = Refunds
 
 # Invoice details
 
+profiles-title = Invoice details
 profiles-what = What merchants put on your invoices. They get the details of one payment's kind of spending, and no others.
 profiles-not-enabled = Enable code payment first: invoice details belong to it.
 profiles-empty = Enter a name or a company once, and every invoice gets it right.
@@ -114,6 +115,9 @@ session-end = Sign out there
 
 balance = Balance
 balance-how = The operator tops it up. Payments of an institution do not touch it.
+number-user = User number
+number-card = Identity card
+number-passport = Travel document
 about-you = About you
 password-change = Change password
 password-current = Current password

@@ -10,7 +10,7 @@ code-how = 请向收银员出示，一码只付一次。
 code-renews = 付款码会自动更新。
 code-renews-in = % 秒后更新
 code-offline = 网络已断开，显示的码可能已过期；恢复后会自动更新。
-code-sound = 播放声音码
+code-sound = 声音码
 code-renew = 换一个码
 code-digits = 显示数字
 code-digits-warning = 只给面前的收银员看。切勿在电话中念出或发给他人：谁得到数字，谁就能用您的钱付款。
@@ -63,6 +63,7 @@ refunds = 退款
 
 # 开票信息
 
+profiles-title = 开票信息
 profiles-what = 商户开票时使用的内容。商户只会得到本次消费场景的一份，不会得到其他。
 profiles-not-enabled = 请先开通付款码，开票信息归属于付款码。
 profiles-empty = 只需填写一次姓名或公司，以后的发票都不会写错。
@@ -114,6 +115,9 @@ session-end = 在该处退出
 
 balance = 余额
 balance-how = 由运营方充值。机构付款不会动用此余额。
+number-user = 用户号
+number-card = 身份证件
+number-passport = 出入境证件
 about-you = 关于您
 password-change = 修改密码
 password-current = 当前密码

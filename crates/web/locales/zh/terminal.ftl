@@ -74,7 +74,7 @@ buyer-none = 买方没有留下开票信息。如需发票，请向买方询问�
 buyer-asking = 买方正在选择开票信息…
 buyer-asking-until = 选好后自动显示，最迟 { $clock }。可以继续下一笔，结果会留在小票上。
 buyer-later = 开票信息随后送达。
-invoice-for = 发票抬头
+invoice-for = 发票开给
 
 # 销售、小票、退款
 

@@ -36,9 +36,9 @@ async fn account_page<'a>(state: &AppState, page: &'a Page, person: &'a Person) 
         Money::new(account.available_minor(), account.currency)
     });
     let identity = match person.identity.kind() {
-        IdentityKind::UserNumber => "identity-user_number",
-        IdentityKind::Credential => "identity-credential",
-        IdentityKind::CrossBorderCredential => "identity-cross_border_credential",
+        IdentityKind::UserNumber => "number-user",
+        IdentityKind::Credential => "number-card",
+        IdentityKind::CrossBorderCredential => "number-passport",
     };
     Ok(AccountPage {
         page,

@@ -1,7 +1,7 @@
 //! What a page says when it cannot be shown: what happened, what to do now, and a reference.
 
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -9,6 +9,7 @@ use onescan_platforms::env::hex;
 use onescan_platforms::error::PlatformError;
 
 use super::page::Page;
+use super::visit::Visit;
 use crate::AppState;
 
 /// Why a page is not shown.
@@ -115,21 +116,21 @@ pub fn wants_part(headers: &HeaderMap) -> bool {
 
 /// Gives every page its security headers, and failures a face.
 pub async fn finish(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let page = Page::of(request.headers(), request.uri(), &state.settings);
-    let is_part = wants_part(request.headers());
-    let policy = content_policy(request.uri().path());
-    let mut response = next.run(request).await;
+    let (mut parts, body) = request.into_parts();
+    let asked = Request::from_parts(parts.clone(), body);
+    let is_part = wants_part(&parts.headers);
+    let policy = content_policy(parts.uri.path());
+    let mut response = next.run(asked).await;
     if is_part {
         response = redirect_by_script(response);
     }
     if let Some(shown) = shown(&response) {
         let reference = hex(&state.services.env.bytes::<4>());
-        tracing::info!(
-            reference,
-            status = response.status().as_u16(),
-            title = shown.title,
-            "an error page was shown"
-        );
+        let status = response.status().as_u16();
+        tracing::info!(reference, status, title = shown.title, "an error page was shown");
+        // Whoever is signed in keeps their navigation; without an answer to that the page stands alone.
+        let visit = Visit::from_request_parts(&mut parts, &state).await;
+        let page = visit.map_or_else(|_| Page::new(&parts, &state.settings), |visit| visit.page);
         response = error_response(&page, shown, &reference, response, is_part);
     }
     secure(&mut response, policy);

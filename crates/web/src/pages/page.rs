@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Uri, header};
 use axum_extra::extract::CookieJar;
 use jiff::tz::TimeZone;
 use onescan_domain::money::{Currency, Money};
@@ -53,21 +53,6 @@ impl Theme {
             Self::Dark => Self::Light,
         }
     }
-
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::System => "theme-system",
-            Self::Light => "theme-light",
-            Self::Dark => "theme-dark",
-        }
-    }
-
-    pub fn icon(self) -> &'static str {
-        match self {
-            Self::System | Self::Light => "sun",
-            Self::Dark => "moon",
-        }
-    }
 }
 
 /// Who is looking at the page.
@@ -110,6 +95,8 @@ pub struct Page {
     pub theme: Theme,
     pub viewer: Viewer,
     pub demo: Option<Arc<DemoSheet>>,
+    /// Whether anybody may register.
+    pub registration: bool,
     /// Path and query of this page, to come back to.
     pub here: String,
     /// Said once at the bottom, after something was done.
@@ -118,11 +105,9 @@ pub struct Page {
 }
 
 impl Page {
+    /// The page as its request alone tells; nobody is looking yet.
     pub fn new(parts: &Parts, settings: &WebSettings) -> Self {
-        Self::of(&parts.headers, &parts.uri, settings)
-    }
-
-    pub fn of(headers: &HeaderMap, uri: &Uri, settings: &WebSettings) -> Self {
+        let Parts { headers, uri, .. } = parts;
         let jar = CookieJar::from_headers(headers);
         let cookie = |name: &str| jar.get(name).map(|cookie| cookie.value().to_owned());
         let language = cookie(LANGUAGE_COOKIE).and_then(|name| Language::parse(&name));
@@ -140,6 +125,7 @@ impl Page {
                 .unwrap_or_default(),
             viewer: Viewer::Nobody,
             demo: settings.demo.clone(),
+            registration: settings.open_registration,
             here: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             notice: notice(uri, language),
             zone: TimeZone::UTC,

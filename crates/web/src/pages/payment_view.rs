@@ -3,7 +3,7 @@
 use onescan_domain::codes::{CodeKind, CodeRecord, RecordHolder};
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::{Payment, PaymentRefusal, PaymentState};
-use onescan_domain::policy::{Operator, Reason, ValueKind};
+use onescan_domain::policy::{Dimension, Operator, Reason, ValueKind};
 use onescan_platforms::error::Result;
 use onescan_platforms::services::Services;
 
@@ -184,7 +184,8 @@ fn reason_text(language: Language, reason: &Reason, currency: Currency) -> Strin
         Operator::In => language.text_with("reason-in", &values),
         Operator::NotIn => language.text_with("reason-not-in", &values),
     };
-    match reason.left {
+    // For a single payment the bound itself is what is left.
+    match reason.left.filter(|_| reason.dimension != Dimension::Amount) {
         Some(left) => {
             let left = write(&left.to_string());
             format!(
@@ -235,6 +236,10 @@ mod tests {
         check(
             "amount_day <= 3000",
             "Per day: at most €30.00 is allowed, this would make €63.00. €12.00 is left.",
+        );
+        check(
+            "amount <= 3000",
+            "Per payment: at most €30.00 is allowed, this would make €45.00.",
         );
         check(
             "count_day <= 1",

@@ -11,7 +11,7 @@ use onescan_platforms::access::{AccessRefusal, PasswordRefusal};
 use onescan_platforms::people::{NewPerson, PersonRefusal};
 use serde::Deserialize;
 
-use super::error::PageResult;
+use super::error::{PageError, PageResult};
 use super::page::{LANGUAGE_COOKIE, Page};
 use super::start::leave;
 use super::visit::{Visit, lasting_cookie, session_cookie};
@@ -143,6 +143,9 @@ fn sign_up_page<'a>(page: &'a Page, form: &'a SignUp, problem: Option<String>) -
 }
 
 pub async fn show_sign_up(visit: Visit) -> PageResult {
+    if !visit.page.registration {
+        return Err(PageError::NotFound);
+    }
     let is_chinese = visit.page.language == i18n::Language::Chinese;
     let (currency, zone) = if is_chinese {
         ("CNY", "Asia/Shanghai")
@@ -164,6 +167,9 @@ pub async fn sign_up(
     Form(form): Form<SignUp>,
 ) -> PageResult {
     let page = &visit.page;
+    if !page.registration {
+        return Err(PageError::NotFound);
+    }
     let new = match new_person(page, &form) {
         Ok(new) => new,
         Err(problem) => return refuse_sign_up(page, &form, problem),
