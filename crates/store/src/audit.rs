@@ -81,6 +81,13 @@ statements! {
          where p.bucket = :bucket and p.state = 'authorised' and (t.id is null or t.phase <> 'pending'
              or t.amount_minor <> p.amount_minor or r.id is not null)
          order by p.id limit 20";
+    OPEN_HOLDS =
+        "select t.id, p.id, p.state from transfers t
+         left join payments p on p.bucket = t.bucket and p.id = t.payment_id
+         where t.bucket = :bucket and t.kind = 'payment' and t.phase = 'pending'
+             and (coalesce(p.state, '') <> 'authorised' or coalesce(p.transfer_id, '') <> t.id)
+             and not exists (select 1 from transfers r where r.bucket = t.bucket and r.pending_id = t.id)
+         order by t.id limit 20";
     REVERSED =
         "select p.id, p.amount_minor, p.currency from payments p
          left join transfers t on t.bucket = p.bucket and t.id = p.transfer_id
@@ -225,6 +232,12 @@ const IN_BUCKET: &[Invariant] = &[
         "every authorised payment has its hold, which nothing resolved yet",
         &AUTHORISED,
         "payment {0} is {1} without such a hold",
+    ),
+    invariant(
+        "open_holds",
+        "every hold that nothing resolved yet belongs to an authorised payment",
+        &OPEN_HOLDS,
+        "hold {0} is open for payment {1}, which is {2}",
     ),
     invariant(
         "reversed",

@@ -3,6 +3,7 @@
 //! **Invariant:** a transfer's row and what it does to balances are written in one transaction. Limited accounts are
 //! changed before the operator's own, each kind in the order of the ids, so that no two writers wait for each other.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use onescan_domain::ids::{AccountId, PaymentId, TransferId};
@@ -61,19 +62,25 @@ statements! {
     FIND_TRANSFER = concat!(
         "select ", transfer_columns!(), " from transfers where bucket = :bucket and id = :id::text"
     );
-    // The kinds left out have one of the operator's accounts on that side; so the indexes need not hold them.
-    LIST_TRANSFERS = concat!(
-        "select ", transfer_columns!(), " from (
-            select * from (
-                select ", transfer_columns!(), " from transfers where bucket = :bucket and debit_id = :account::text
-                and kind not in ('top_up', 'refund', 'reversal', 'merchant_payment') and id < :after::text
-                order by id desc limit :limit) debits
-            union all select * from (
-                select ", transfer_columns!(), " from transfers where bucket = :bucket and credit_id = :account::text
-                and kind not in ('payment', 'merchant_refund') and id < :after::text
-                order by id desc limit :limit) credits
-         ) both_sides order by id desc limit :limit"
+    // Each condition on kinds is that of an index: the kinds left out have one of the operator's accounts on that side,
+    // or are listed through their payments.
+    DEBITS = concat!(
+        "select ", transfer_columns!(), " from transfers where bucket = :bucket and debit_id = :account::text
+         and (kind in ('allotment', 'correction', 'merchant_refund') or phase <> 'posted') and id < :after::text
+         order by id desc limit :limit"
     );
+    CREDITS = concat!(
+        "select ", transfer_columns!(), " from transfers where bucket = :bucket and credit_id = :account::text
+         and kind not in ('payment', 'merchant_refund') and id < :after::text order by id desc limit :limit"
+    );
+    // A reversed payment names its reversal, which names what it undid.
+    PAID = "select t.id, t.debit_id, t.credit_id, t.amount_minor, t.currency, t.kind, t.phase, t.pending_id, t.until_at,
+         t.payment_id, t.corrects_id, t.created_at from payments p
+         join transfers r on r.bucket = p.bucket and r.id = p.transfer_id
+         join transfers t on t.bucket = r.bucket
+             and t.id = case when r.kind = 'reversal' then r.corrects_id else r.id end and t.phase = 'posted'
+         where p.bucket = :bucket and p.account_id = :account::text and p.id < :after::text
+         order by p.id desc limit :limit";
     // Nearly every transfer of a bucket touches the operator's accounts, so few rows are read in vain.
     LIST_HOUSE_TRANSFERS = concat!(
         "select ", transfer_columns!(), " from transfers where bucket = :bucket and id < :after::text
@@ -204,15 +211,14 @@ impl Postings {
         let (mut limited, mut house) = (Vec::new(), Vec::new());
         for (id, currency) in sides {
             let change = self.balances.get(&id).copied().unwrap_or_default();
-            if change == BalanceChange::default() {
-                continue;
-            }
             match house_kind(id, currency) {
+                // Also without a change: the account exists from its first transfer on.
                 Some(kind) => {
                     let mut parameters = house_parameters(id, kind, currency);
                     parameters.extend(params![change.posted_minor, change.held_minor, at]);
                     house.push(parameters);
                 }
+                None if change == BalanceChange::default() => {}
                 None => limited.push(params![
                     change.posted_minor,
                     change.held_minor,
@@ -279,19 +285,17 @@ impl Store {
         let Some(row) = self.db.query_opt(&FIND_ACCOUNT, account_key(&of)).await? else {
             return Ok(Vec::new());
         };
-        let after = page.after.as_deref().unwrap_or(LAST_ID);
-        let bucket = of.bucket().number();
-        let rows = match house_kind(of, currency(&row, 3)?) {
-            None => {
-                let parameters = params![bucket, of.stored(), after, page.limit];
-                self.db.query(&LIST_TRANSFERS, parameters).await?
-            }
-            Some(_) => {
-                let parameters = params![bucket, after, of.stored(), page.limit];
-                self.db.query(&LIST_HOUSE_TRANSFERS, parameters).await?
-            }
-        };
-        Ok(rows.iter().map(transfer).collect::<Result<_, _>>()?)
+        let house = house_kind(of, currency(&row, 3)?).is_some();
+        let asked = (of, page.clone(), house);
+        let listing = self.db.read_with(&asked, |tx, (of, page, house)| {
+            Box::pin(async move {
+                match house {
+                    false => list_transfers(tx, *of, page).await,
+                    true => list_house_transfers(tx, *of, page).await,
+                }
+            })
+        });
+        Ok(listing.await?)
     }
 
     pub(crate) async fn move_between(
@@ -307,6 +311,39 @@ impl Store {
         })
         .await
     }
+}
+
+/// Where a transfer stands in its account's list: what a payment moved at once at the payment's id, all else at its own.
+fn list_key(transfer: &Transfer) -> String {
+    let at_once = transfer.kind == TransferKind::Payment && transfer.phase == Phase::Posted;
+    let payment = transfer.payment.filter(|_| at_once);
+    payment.map_or_else(|| transfer.id.stored(), PaymentId::stored)
+}
+
+async fn list_transfers(tx: &mut Tx, of: AccountId, page: &Page) -> Result<Vec<Transfer>, DbError> {
+    let bucket = of.bucket().number();
+    let mut after = LAST_ID.to_owned();
+    if let Some(last) = &page.after {
+        let row = tx.query_opt(&FIND_TRANSFER, params![bucket, last.as_str()]).await?;
+        after = row.map_or_else(|| Ok(last.clone()), |row| transfer(&row).map(|last| list_key(&last)))?;
+    }
+    let calls = [&DEBITS, &CREDITS, &PAID].map(|statement| {
+        let parameters = params![bucket, of.stored(), after.as_str(), page.limit];
+        Call::one(statement, parameters)
+    });
+    let found = tx.query_all(calls.into()).await?;
+    let found = found.into_iter().flatten().flatten();
+    let mut transfers: Vec<Transfer> = found.map(|row| transfer(&row)).collect::<Result<_, _>>()?;
+    transfers.sort_by_cached_key(|transfer| Reverse(list_key(transfer)));
+    transfers.truncate(page.limit as usize);
+    Ok(transfers)
+}
+
+async fn list_house_transfers(tx: &mut Tx, of: AccountId, page: &Page) -> Result<Vec<Transfer>, DbError> {
+    let after = page.after.as_deref().unwrap_or(LAST_ID);
+    let parameters = params![of.bucket().number(), after, of.stored(), page.limit];
+    let rows = tx.query(&LIST_HOUSE_TRANSFERS, parameters).await?;
+    rows.iter().map(transfer).collect()
 }
 
 /// The order of the checks is that of [`MoveRefusal`].

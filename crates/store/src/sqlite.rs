@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
@@ -207,6 +208,8 @@ impl SqliteConnection {
 fn configure(connection: &Connection, config: &SqliteConfig, access: SqliteAccess) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.busy_timeout(config.busy_timeout)?;
+    // A plan never depends on the values bound: otherwise some statements are planned anew at every call.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -i64::from(config.cache_kib))?;
     if access == SqliteAccess::ReadOnly {

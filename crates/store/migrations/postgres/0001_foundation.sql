@@ -323,9 +323,10 @@ create table transfers (
 );
 -- A pending transfer is resolved at most once.
 create unique index transfers_resolution on transfers (bucket, pending_id) where pending_id is not null;
-create index transfers_of_debit on transfers (bucket, debit_id, id);
-create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_payment');
-create index transfers_of_payment on transfers (bucket, payment_id, id) where kind not in ('payment', 'merchant_payment');
+-- What a payment moved at once is found through `payments_of_account`; of the other kinds one side is the operator's.
+create index transfers_of_debit on transfers (bucket, debit_id, id)
+    where kind in ('allotment', 'correction', 'merchant_refund') or phase <> 'posted';
+create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_refund');
 
 create table payments (
     bucket smallint not null,
@@ -363,7 +364,8 @@ create table payments (
 );
 -- Whether a code was used is decided here and nowhere else.
 create unique index payments_code on payments (bucket, code_id) where code_id is not null;
-create index payments_of_person on payments (bucket, person_id, id);
+create index payments_of_account on payments (bucket, account_id, id);
+create index payments_of_member on payments (bucket, person_id, id) where kind = 'institution';
 create index payments_of_institution on payments (bucket, record_id, id) where kind = 'institution';
 create index payments_held on payments (bucket, hold_until) where state = 'authorised';
 

@@ -1,6 +1,7 @@
 -- The foundation: people, institutions, merchants, codes, profiles, payments, ledger.
 -- Every tenant table has `bucket` first in its primary key, unique indexes and foreign keys. Ids are 26 letters,
--- instants are milliseconds since 1970, money is minor units.
+-- instants are milliseconds since 1970, money is minor units. Tables that grow with every payment are kept in the order
+-- of insertion, so that a batch fills whole pages; the others lie in their primary key.
 
 create table settings (
     name text not null primary key,
@@ -236,7 +237,7 @@ create table codes (
     created_at integer not null,
     pay_until integer not null,
     primary key (bucket, slot, mac)
-) strict, without rowid;
+) strict;
 
 -- The two codes of a device that may still be paid with.
 create table code_devices (
@@ -320,12 +321,13 @@ create table transfers (
     check (debit_id <> credit_id),
     check ((phase in ('posts', 'voids', 'expires')) = (pending_id is not null)),
     check ((phase = 'pending') = (until_at is not null))
-) strict, without rowid;
+) strict;
 -- A pending transfer is resolved at most once.
 create unique index transfers_resolution on transfers (bucket, pending_id) where pending_id is not null;
-create index transfers_of_debit on transfers (bucket, debit_id, id);
-create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_payment');
-create index transfers_of_payment on transfers (bucket, payment_id, id) where kind not in ('payment', 'merchant_payment');
+-- What a payment moved at once is found through `payments_of_account`; of the other kinds one side is the operator's.
+create index transfers_of_debit on transfers (bucket, debit_id, id)
+    where kind in ('allotment', 'correction', 'merchant_refund') or phase <> 'posted';
+create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_refund');
 
 create table payments (
     bucket integer not null,
@@ -360,10 +362,11 @@ create table payments (
     check ((state = 'authorised') = (hold_until is not null)),
     check ((state = 'refused') = (refusal is not null)),
     check ((state = 'paid_elsewhere') = (means is not null))
-) strict, without rowid;
+) strict;
 -- Whether a code was used is decided here and nowhere else.
 create unique index payments_code on payments (bucket, code_id) where code_id is not null;
-create index payments_of_person on payments (bucket, person_id, id);
+create index payments_of_account on payments (bucket, account_id, id);
+create index payments_of_member on payments (bucket, person_id, id) where kind = 'institution';
 create index payments_of_institution on payments (bucket, record_id, id) where kind = 'institution';
 create index payments_held on payments (bucket, hold_until) where state = 'authorised';
 
@@ -389,7 +392,7 @@ create table merchant_orders (
     payment_id text not null,
     fingerprint text not null,
     primary key (bucket, merchant_id, order_number)
-) strict, without rowid;
+) strict;
 
 -- A caller's key: which request it stood for and what came of it.
 create table idempotency_keys (
@@ -400,7 +403,7 @@ create table idempotency_keys (
     subject_id text not null,
     created_at integer not null,
     primary key (bucket, caller, key)
-) strict, without rowid;
+) strict;
 
 create table usage_counters (
     bucket integer not null,
@@ -430,7 +433,7 @@ create table sales (
     paid_at integer not null,
     reversed integer not null check (reversed in (0, 1)),
     primary key (bucket, merchant_id, payment_id)
-) strict, without rowid;
+) strict;
 
 create table invoices (
     bucket integer not null,
@@ -453,7 +456,7 @@ create table outbox (
     next_at integer not null,
     created_at integer not null,
     primary key (bucket, id)
-) strict, without rowid;
+) strict;
 
 create table alarms (
     bucket integer not null,
@@ -471,14 +474,14 @@ create index alarms_of_person on alarms (bucket, person_id, id);
 -- stand for a large installation, so that plans are the same from the first row on.
 analyze;
 insert into sqlite_stat1 (tbl, idx, stat)
-select tables.name, case indexes.origin when 'pk' then tables.name else indexes.name end,
+select tables.name, case when indexes.origin = 'pk' and listed.wr = 1 then tables.name else indexes.name end,
     case (select count(*) from pragma_index_info(indexes.name))
         when 1 then '1000000 1'
         when 2 then '1000000 10000 1'
         when 3 then '1000000 10000 100 1'
         else '1000000 10000 100 10 1'
     end
-from sqlite_schema tables join pragma_index_list(tables.name) indexes
+from sqlite_schema tables join pragma_index_list(tables.name) indexes join pragma_table_list(tables.name) listed
 where tables.type = 'table'
     and exists (select 1 from pragma_table_info(tables.name) columns where columns.name = 'bucket');
 analyze sqlite_schema;

@@ -1,5 +1,7 @@
 //! Reading payments, sales and alarms: by key, and in pages, newest first.
 
+use std::cmp::Reverse;
+
 use onescan_domain::bucket::Bucket;
 use onescan_domain::codes::{CodeKind, CodeRecordId};
 use onescan_domain::ids::{CodeId, EventId, MerchantId, PaymentId, PersonId, StoreId, TerminalId};
@@ -30,15 +32,18 @@ statements! {
     REFUNDS = concat!(
         "select ", refund_columns!(), " from refunds where bucket = :bucket and payment_id = :payment::text order by id"
     );
-    OF_PERSON = concat!(
+    ACCOUNTS =
+        "select account_id from code_records where bucket = :bucket and kind = 'user' and holder_id = :person::text
+         union select id from accounts where bucket = :bucket and owner_id = :person::text";
+    OF_ACCOUNT = concat!(
+        "select ", payment_columns!(), " from payments where bucket = :bucket and account_id = :account::text
+         and person_id = :person::text and kind = 'user' and id < :after::text order by id desc limit :limit"
+    );
+    OF_MEMBER = concat!(
         "select ", payment_columns!(), " from payments where bucket = :bucket and person_id = :person::text
-         and id < :after::text order by id desc limit :limit"
+         and kind = 'institution' and id < :after::text order by id desc limit :limit"
     );
     RECORD_HOLDER = "select kind, holder_id from code_records where bucket = :bucket and id = :id::text";
-    OF_USER_RECORD = concat!(
-        "select ", payment_columns!(), " from payments where bucket = :bucket and person_id = :person::text
-         and record_id = :record::text and id < :after::text order by id desc limit :limit"
-    );
     OF_INSTITUTION_RECORD = concat!(
         "select ", payment_columns!(), " from payments where bucket = :bucket and record_id = :record::text
          and kind = 'institution' and id < :after::text order by id desc limit :limit"
@@ -68,6 +73,12 @@ fn after(page: &Page) -> &str {
 
 fn payments(rows: Vec<Row>) -> Result<Vec<Payment>> {
     Ok(rows.into_iter().map(rows::payment).collect::<Result<_, DbError>>()?)
+}
+
+fn newest(mut payments: Vec<Payment>, page: &Page) -> Vec<Payment> {
+    payments.sort_by_key(|payment| Reverse(payment.id));
+    payments.truncate(page.limit as usize);
+    payments
 }
 
 /// `row`: [`alarm_columns`].
@@ -162,10 +173,23 @@ impl Store {
         page: &Page,
     ) -> Result<Vec<Payment>> {
         let parameters = params![bucket.number(), person.stored(), after(page), page.limit];
-        payments(self.db.query(&OF_PERSON, parameters).await?)
+        let mut found = payments(self.db.query(&OF_MEMBER, parameters).await?)?;
+        found.extend(self.list_own_payments(bucket, &person.stored(), page).await?);
+        Ok(newest(found, page))
     }
 
-    /// A user's record is found through its holder, because only institutions' records have an index of their own.
+    /// With the person's own codes. They lie in the index by account, which the pay path keeps anyway.
+    async fn list_own_payments(&self, bucket: Bucket, person: &str, page: &Page) -> Result<Vec<Payment>> {
+        let accounts = self.db.query(&ACCOUNTS, params![bucket.number(), person]).await?;
+        let sets = accounts.iter().map(|row| {
+            let account = row.text(0)?;
+            Ok(params![bucket.number(), account, person, after(page), page.limit])
+        });
+        let sets = sets.collect::<Result<_, DbError>>()?;
+        let found = self.find_each(&OF_ACCOUNT, sets).await?;
+        Ok(newest(payments(found.into_iter().flatten().collect())?, page))
+    }
+
     pub(super) async fn list_payments_of_record(
         &self,
         bucket: Bucket,
@@ -176,18 +200,13 @@ impl Store {
         let Some(row) = self.db.query_opt(&RECORD_HOLDER, key).await? else {
             return Ok(Vec::new());
         };
-        let (after, limit) = (after(page), page.limit);
-        let rows = match parsed(&row, 0, "kind of code", CodeKind::parse)? {
-            CodeKind::User => {
-                let parameters = params![bucket.number(), row.text(1)?, record.as_str(), after, limit];
-                self.db.query(&OF_USER_RECORD, parameters).await?
-            }
+        match parsed(&row, 0, "kind of code", CodeKind::parse)? {
+            CodeKind::User => self.list_own_payments(bucket, row.text(1)?, page).await,
             CodeKind::Institution => {
-                let parameters = params![bucket.number(), record.as_str(), after, limit];
-                self.db.query(&OF_INSTITUTION_RECORD, parameters).await?
+                let parameters = params![bucket.number(), record.as_str(), after(page), page.limit];
+                payments(self.db.query(&OF_INSTITUTION_RECORD, parameters).await?)
             }
-        };
-        payments(rows)
+        }
     }
 
     pub(super) async fn list_sale_rows(&self, filter: &SalesFilter, page: &Page) -> Result<Vec<Sale>> {

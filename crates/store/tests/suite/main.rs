@@ -2,9 +2,14 @@
 //! `ONESCAN_TEST_POSTGRES_URL` names a server.
 
 mod access;
+mod catalogue;
+mod codes;
 mod institutions;
+mod ledger;
 mod merchants;
+mod payments;
 mod people;
 mod profiles;
+mod shop;
 mod statements;
 mod support;
