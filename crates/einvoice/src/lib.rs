@@ -1,6 +1,6 @@
 //! An invoice in; XML and PDF out.
 //!
-//! One type of ours, [`Invoice`], becomes UBL 2.1 and CII ([`xml`]); what others send is read
+//! One type of ours, [`Invoice`], becomes UBL 2.1 and CII ([`xml`]), pages and hybrids ([`pdf`]); what others send is read
 //! back into it. Outside invoice crates stay behind that type.
 //!
 //! **Invariant:** pure and synchronous. No file, clock, network or randomness: dates are parameters, fonts are part of the
@@ -12,6 +12,7 @@ pub mod check;
 pub mod date;
 pub mod decimal;
 pub mod invoice;
+pub mod pdf;
 pub mod rides;
 pub mod titles;
 pub mod totals;

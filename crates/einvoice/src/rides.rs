@@ -11,10 +11,22 @@ use crate::date::{LocalMinute, Period};
 use crate::decimal::Decimal;
 use crate::invoice::{Attachment, Invoice, Line, MediaType, Vat};
 
+/// Names of a line's item attributes, the same in every document.
+pub mod attribute {
+    pub const STARTED_AT: &str = "PickupDateTime";
+    pub const STARTED_IN: &str = "PickupPlace";
+    pub const ENDED_AT: &str = "DropoffDateTime";
+    pub const ENDED_IN: &str = "DropoffPlace";
+    pub const DISTANCE: &str = "DistanceKm";
+    pub const PASSENGER: &str = "Passenger";
+    pub const VEHICLE: &str = "VehiclePlate";
+    pub const COST_CENTRE: &str = "CostCentre";
+}
+
 /// One ride as the bill names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ride {
-    /// \[BT-128\] Also the id of its line.
+    /// \[BT-128\]
     pub id: String,
     pub started_at: LocalMinute,
     pub started_in: String,
@@ -48,7 +60,7 @@ pub enum RidesError {
     Amount { id: String },
 }
 
-/// `head` with a line for each ride in the order given, the period from the first day to the last, and the list attached.
+/// `head` with a line for each ride in the order given, numbered from 1, the period from the first day to the last, and the list attached.
 ///
 /// Lines and period of `head` are replaced; its attachments stay, and the list comes last. Refuses in this order: `Empty`,
 /// then for the first ride that is wrong `EndsBeforeStart`, `Amount`.
@@ -58,7 +70,10 @@ pub fn invoice_of_rides(head: Invoice, rides: &[Ride], texts: &RideTexts) -> Res
         return Err(RidesError::Empty);
     };
     let decimals = head.currency.decimals();
-    let lines: Result<Vec<Line>, RidesError> = rides.iter().map(|ride| line_of(ride, decimals, texts)).collect();
+    let lines = rides.iter().zip(1_u32..);
+    let lines: Result<Vec<Line>, RidesError> = lines
+        .map(|(ride, number)| line_of(ride, &number.to_string(), decimals, texts))
+        .collect();
     let mut invoice = head;
     invoice.lines = lines?;
     invoice.period = Some(Period { first_on, last_on });
@@ -72,13 +87,13 @@ pub fn invoice_of_rides(head: Invoice, rides: &[Ride], texts: &RideTexts) -> Res
     Ok(invoice)
 }
 
-fn line_of(ride: &Ride, decimals: u8, texts: &RideTexts) -> Result<Line, RidesError> {
+fn line_of(ride: &Ride, id: &str, decimals: u8, texts: &RideTexts) -> Result<Line, RidesError> {
     if ride.ended_at.minutes_since_1970() < ride.started_at.minutes_since_1970() {
         return Err(RidesError::EndsBeforeStart { id: ride.id.clone() });
     }
     let amount = Decimal::new(ride.amount_minor, decimals).filter(|amount| !amount.is_negative());
     let amount = amount.ok_or_else(|| RidesError::Amount { id: ride.id.clone() })?;
-    let mut line = Line::new(&ride.id, &texts.item, Decimal::ONE, amount, ride.vat);
+    let mut line = Line::new(id, &texts.item, Decimal::ONE, amount, ride.vat);
     line.description = Some(sentence(ride));
     line.object_id = Some(ride.id.clone());
     line.period = Some(days_of(ride));
@@ -115,14 +130,14 @@ fn sentence(ride: &Ride) -> String {
 
 fn attributes(ride: &Ride) -> Vec<(String, String)> {
     let always = [
-        ("PickupDateTime", Some(ride.started_at.to_string())),
-        ("PickupPlace", Some(ride.started_in.clone())),
-        ("DropoffDateTime", Some(ride.ended_at.to_string())),
-        ("DropoffPlace", Some(ride.ended_in.clone())),
-        ("DistanceKm", ride.distance_m.map(kilometres)),
-        ("Passenger", ride.passenger.clone()),
-        ("VehiclePlate", ride.vehicle.clone()),
-        ("CostCentre", ride.cost_centre.clone()),
+        (attribute::STARTED_AT, Some(ride.started_at.to_string())),
+        (attribute::STARTED_IN, Some(ride.started_in.clone())),
+        (attribute::ENDED_AT, Some(ride.ended_at.to_string())),
+        (attribute::ENDED_IN, Some(ride.ended_in.clone())),
+        (attribute::DISTANCE, ride.distance_m.map(kilometres)),
+        (attribute::PASSENGER, ride.passenger.clone()),
+        (attribute::VEHICLE, ride.vehicle.clone()),
+        (attribute::COST_CENTRE, ride.cost_centre.clone()),
     ];
     let given = always
         .into_iter()
@@ -170,5 +185,86 @@ fn quoted(field: &str) -> String {
         format!("\"{}\"", guarded.replace('"', "\"\""))
     } else {
         guarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Date;
+    use crate::invoice::Prices;
+    use crate::invoice::tests::invoice_with;
+
+    fn minute(day: u8, hour: u8, minute: u8) -> LocalMinute {
+        LocalMinute::new(Date::new(2026, 11, day).unwrap(), hour, minute, 480).unwrap()
+    }
+
+    fn ride(id: &str, started_at: LocalMinute, ended_at: LocalMinute) -> Ride {
+        Ride {
+            id: id.to_owned(),
+            started_at,
+            started_in: "People's Square, exit \"3\"".to_owned(),
+            ended_at,
+            ended_in: "=Airport".to_owned(),
+            amount_minor: 1205,
+            vat: Vat::standard(Decimal::whole(3)),
+            distance_m: Some(12_050),
+            passenger: None,
+            vehicle: None,
+            cost_centre: Some("-7".to_owned()),
+        }
+    }
+
+    fn build(rides: &[Ride]) -> Result<Invoice, RidesError> {
+        let texts = RideTexts {
+            item: "Taxi ride".to_owned(),
+            list: "All rides".to_owned(),
+        };
+        invoice_of_rides(invoice_with(Prices::Gross, "CNY", vec![]), rides, &texts)
+    }
+
+    #[test]
+    fn r09_every_line_has_start_and_end() {
+        let night = ride("a", minute(3, 23, 50), minute(4, 0, 20));
+        let invoice = build(&[night, ride("b", minute(2, 8, 5), minute(2, 8, 31))]).unwrap();
+        let first = &invoice.lines[0];
+        assert_eq!((first.id.as_str(), first.object_id.as_deref()), ("1", Some("a")));
+        let sentence = "2026-11-03 23:50 People's Square, exit \"3\" – 2026-11-04 00:20 =Airport";
+        assert_eq!(first.description.as_deref(), Some(sentence));
+        let attributes: Vec<String> = first
+            .attributes
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(
+            attributes.join("; "),
+            "PickupDateTime=2026-11-03T23:50+08:00; PickupPlace=People's Square, exit \"3\"; \
+             DropoffDateTime=2026-11-04T00:20+08:00; DropoffPlace==Airport; DistanceKm=12.050; CostCentre=-7"
+        );
+        let period = invoice.period.unwrap();
+        assert_eq!(
+            (period.first_on.to_string(), period.last_on.to_string()),
+            ("2026-11-02".into(), "2026-11-04".into())
+        );
+    }
+
+    #[test]
+    fn r09_the_list_names_every_ride_and_no_formula() {
+        let invoice = build(&[ride("a", minute(2, 8, 5), minute(2, 8, 31))]).unwrap();
+        let list = String::from_utf8(invoice.attachments[0].content.clone()).unwrap();
+        let expected = "ride_id,started_at,started_in,ended_at,ended_in,distance_m,passenger,vehicle,cost_centre,amount\r\n\
+             a,2026-11-02T08:05+08:00,\"People's Square, exit \"\"3\"\"\",2026-11-02T08:31+08:00,'=Airport,12050,,,'-7,12.05\r\n";
+        assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn r09_wrong_rides_are_refused() {
+        assert_eq!(build(&[]), Err(RidesError::Empty));
+        let id = "a".to_owned();
+        let back = ride("a", minute(2, 8, 5), minute(2, 8, 4));
+        assert_eq!(build(&[back]), Err(RidesError::EndsBeforeStart { id: id.clone() }));
+        let mut paid_out = ride("a", minute(2, 8, 5), minute(2, 8, 5));
+        paid_out.amount_minor = -1;
+        assert_eq!(build(&[paid_out]), Err(RidesError::Amount { id }));
     }
 }

@@ -4,4 +4,5 @@
 
 mod documents;
 mod foreign;
+mod pages;
 mod tools;
