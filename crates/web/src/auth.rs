@@ -421,7 +421,11 @@ async fn administered(
 ) -> Result<Vec<InstitutionId>, onescan_platforms::error::PlatformError> {
     let mut found = Vec::new();
     for membership in services.people.memberships(person).await? {
-        if services.institutions.is_administrator(person, membership.institution).await? {
+        if services
+            .institutions
+            .is_administrator(person, membership.institution)
+            .await?
+        {
             found.push(membership.institution);
         }
     }

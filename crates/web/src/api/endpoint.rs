@@ -66,12 +66,9 @@ impl Caller {
         match self {
             Self::Nobody => &[],
             Self::NobodyOrOperator => &[Code::Unauthenticated],
-            Self::Person
-            | Self::Cashier
-            | Self::InvoiceTerminal
-            | Self::Terminal
-            | Self::Seller
-            | Self::Operator => &[Code::Unauthenticated, Code::WrongRole],
+            Self::Person | Self::Cashier | Self::InvoiceTerminal | Self::Terminal | Self::Seller | Self::Operator => {
+                &[Code::Unauthenticated, Code::WrongRole]
+            }
             Self::RecordHolder | Self::Administrator | Self::Merchant | Self::MerchantReader | Self::Anybody => {
                 &[Code::Unauthenticated, Code::NotFound]
             }
@@ -84,7 +81,6 @@ pub const BEARER: &str = "bearer";
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-#[expect(missing_debug_implementations, reason = "a handler has nothing to show")]
 pub struct Endpoint {
     pub method: Method,
     pub path: &'static str,
@@ -290,15 +286,6 @@ impl Endpoint {
     pub fn answers_empty(mut self, description: &'static str) -> Self {
         let response = ResponseBuilder::new().description(description).build();
         self.answers.push((StatusCode::NO_CONTENT, response));
-        self
-    }
-
-    pub fn answers_text(mut self, media_type: &'static str, description: &'static str) -> Self {
-        let schema = ObjectBuilder::new().schema_type(Type::String).build();
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content(media_type, Content::new(Some(schema)));
-        self.answers.push((StatusCode::OK, response.build()));
         self
     }
 

@@ -125,12 +125,13 @@ impl<'a> From<&'a SecondScan> for InvoiceScanView<'a> {
     fn from(scanned: &'a SecondScan) -> Self {
         let (status, payment, profile, invoice) = match scanned {
             SecondScan::Unpaid => ("unpaid", None, None, None),
-            SecondScan::Profile { payment, profile } => {
-                ("paid", Some(payment), Some(DeliveredView::of(profile)), None)
-            }
-            SecondScan::Issued { payment, invoice } => {
-                ("invoice_issued", Some(payment), None, Some(InvoiceView::from(invoice.clone())))
-            }
+            SecondScan::Profile { payment, profile } => ("paid", Some(payment), Some(DeliveredView::of(profile)), None),
+            SecondScan::Issued { payment, invoice } => (
+                "invoice_issued",
+                Some(payment),
+                None,
+                Some(InvoiceView::from(invoice.clone())),
+            ),
         };
         Self {
             status,
@@ -200,6 +201,9 @@ async fn assert_paid(
     let now = state.services.env.now_ms();
     let outcome = outcome.map_err(|error| Problem::of_pay(error, terminal.trust, now))?;
     // The mark stands whatever becomes of the details.
-    let profile = processing.profile_of(&outcome.payment).await.unwrap_or(Delivered::Later);
+    let profile = processing
+        .profile_of(&outcome.payment)
+        .await
+        .unwrap_or(Delivered::Later);
     answer(&outcome, Some(&profile))
 }

@@ -2,19 +2,26 @@
 //!
 //! **Invariant:** handlers hold no rule: they read, call one use case, and show what it answered.
 
-mod endpoint;
-mod extract;
 mod accounts;
 mod changes;
+mod code_records;
+mod endpoint;
+mod extract;
 mod health;
+mod institution_codes;
+mod institutions;
+mod invoice_profiles;
 mod invoices;
-mod people;
-mod scans;
-mod service_codes;
-mod sessions;
+mod keys;
+mod merchants;
 mod payment_view;
 mod payments;
+mod people;
 mod problems;
+mod scans;
+mod scenarios;
+mod service_codes;
+mod sessions;
 mod wire;
 
 use std::collections::HashSet;
@@ -56,12 +63,17 @@ fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
     let mut all = Vec::new();
     all.extend(sessions::endpoints());
     all.extend(people::endpoints());
+    all.extend(code_records::endpoints());
     all.extend(service_codes::endpoints());
     all.extend(scans::endpoints());
     all.extend(payments::endpoints());
     all.extend(changes::endpoints());
     all.extend(invoices::endpoints());
+    all.extend(invoice_profiles::endpoints());
+    all.extend(institutions::endpoints());
+    all.extend(institution_codes::endpoints());
     all.extend(accounts::endpoints());
+    all.extend(merchants::endpoints());
     all.extend(problems::endpoints());
     all.extend(health::endpoints());
     if settings.bench {
@@ -77,11 +89,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let observer = Observer::new(&state.services.env, paths);
     let counted = observer.clone();
     let document: Arc<str> = document_text().into();
-    let mut router = Router::new();
-    for endpoint in endpoints {
-        router = router.route(endpoint.path, endpoint.handler);
-    }
-    router
+    routes(endpoints)
         .route("/v1", any(unknown_path))
         .route("/v1/{*rest}", any(unknown_path))
         .route("/openapi.json", get(move || health::document(document.clone())))
@@ -91,6 +99,12 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(observer, observe))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+}
+
+fn routes(endpoints: Vec<Endpoint>) -> Router<AppState> {
+    endpoints.into_iter().fold(Router::new(), |router, endpoint| {
+        router.route(endpoint.path, endpoint.handler)
+    })
 }
 
 fn document_text() -> String {
@@ -105,6 +119,11 @@ async fn wrong_method() -> Problem {
     Problem::new(Code::MethodNotAllowed, "the header Allow lists what this path takes")
 }
 
+/// [`openapi`] as indented JSON.
+pub fn openapi_json() -> String {
+    openapi().to_pretty_json().expect("the description is plain data")
+}
+
 /// The description of every endpoint, OpenAPI 3.1.
 pub fn openapi() -> OpenApi {
     let mut paths = Paths::new();
@@ -117,7 +136,10 @@ pub fn openapi() -> OpenApi {
     }
     let mut shared = Vec::new();
     ProblemBody::schemas(&mut shared);
-    shared.push((ProblemBody::name().into_owned(), <ProblemBody<'static> as utoipa::PartialSchema>::schema()));
+    shared.push((
+        ProblemBody::name().into_owned(),
+        <ProblemBody<'static> as utoipa::PartialSchema>::schema(),
+    ));
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.description = Some("A session token (ses_….…) or a key (key_….…)".to_owned());
     let components = components
@@ -143,3 +165,6 @@ pub fn openapi() -> OpenApi {
         .tags(Some(tags))
         .build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .query::<PageQuery>()
             .answers::<ListOf<AlarmView>>(StatusCode::OK, "Newest first"),
     ];
-    own.chain(operator.into_iter().map(|endpoint| endpoint.tag("operator"))).collect()
+    own.chain(operator.into_iter().map(|endpoint| endpoint.tag("operator")))
+        .collect()
 }
 
 fn own_endpoints() -> Vec<Endpoint> {
@@ -175,7 +176,10 @@ async fn register(
     Json(body): Json<Registration>,
 ) -> Result<(StatusCode, Json<PersonView>), Problem> {
     if !state.settings.open_registration && !asking.is_operator() {
-        return Err(Problem::new(Code::RegistrationClosed, "the operator registers people here"));
+        return Err(Problem::new(
+            Code::RegistrationClosed,
+            "the operator registers people here",
+        ));
     }
     let identity = body.identity.map(read_identity).transpose()?;
     let new = NewPerson {
@@ -195,7 +199,10 @@ async fn register(
 fn read_identity(identity: Identity) -> Result<IdentityId, Problem> {
     let kind = IdentityKind::parse(&identity.kind);
     let kind = kind.ok_or_else(|| {
-        Problem::invalid("identity.kind", "use user_number, credential or cross_border_credential")
+        Problem::invalid(
+            "identity.kind",
+            "use user_number, credential or cross_border_credential",
+        )
     })?;
     IdentityId::new(kind, &identity.number).map_err(|error| Problem::invalid_all(vec![of_identity(&error)]))
 }
@@ -266,7 +273,9 @@ impl From<Consent> for ConsentView {
 
 async fn consents(person: AsPerson, State(state): State<AppState>) -> Result<Json<ListOf<ConsentView>>, Problem> {
     let consents = state.services.people.consents(person.person).await?;
-    Ok(Json(ListOf::whole(consents.into_iter().map(ConsentView::from).collect())))
+    Ok(Json(ListOf::whole(
+        consents.into_iter().map(ConsentView::from).collect(),
+    )))
 }
 
 async fn withdraw(
@@ -289,7 +298,10 @@ async fn payments(
     let limit = page.limit;
     let services = &state.services;
     let buckets = services.processing.buckets_of(person.person).await?;
-    let found = services.payments.payments_of_person(person.person, buckets, page).await?;
+    let found = services
+        .payments
+        .payments_of_person(person.person, buckets, page)
+        .await?;
     let items = found.iter().map(|payment| PaymentView::of(payment, Reader::Payer));
     let list = ListOf::page(items.collect(), limit, |payment| payment.id.0.to_string());
     Ok(Json(list).into_response())

@@ -182,7 +182,11 @@ async fn create(
         }
     };
     wrong.finish()?;
-    let code = state.services.processing.show_code(person.person, wanted, info).await??;
+    let code = state
+        .services
+        .processing
+        .show_code(person.person, wanted, info)
+        .await??;
     Ok((StatusCode::CREATED, Json(ServiceCodeView::of(&code, &forms)?)))
 }
 
@@ -216,7 +220,11 @@ async fn status(
             found.is_some_and(|payment| payment.person == person.person)
         }
         // Nothing names it: an id in a bucket where none of the person's codes can lie is not theirs.
-        None => services.processing.buckets_of(person.person).await?.contains(&id.bucket()),
+        None => services
+            .processing
+            .buckets_of(person.person)
+            .await?
+            .contains(&id.bucket()),
     };
     match own {
         true => Ok(Json(ServiceCodeStatus {

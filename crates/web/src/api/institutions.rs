@@ -1,0 +1,549 @@
+//! Institutions: the tree, departments, members, their CSV import, keys. Row S07.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use onescan_domain::bucket::Bucket;
+use onescan_domain::ids::{InstitutionId, MemberId};
+use onescan_domain::institutions::{Department, Institution, Member, MemberRole, MemberState};
+use onescan_platforms::access::KeyHolder;
+use onescan_platforms::institutions::{ImportLine, NewInstitution, NewMember};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::accounts::AccountView;
+use super::endpoint::{Caller, Endpoint, delete, get, patch, post};
+use super::extract::{Csv, Json, Path, Query};
+use super::keys::{self, KeyView, NewKey, NewKeyView};
+use super::wire::{
+    AccountRef, CurrencyCode, DepartmentRef, Id, InstitutionRef, KeyRef, ListOf, MemberRef, Moment, PageQuery,
+    PersonRef, Wrong,
+};
+use crate::AppState;
+use crate::auth::{AsAdministrator, AsOperator};
+use crate::problem::{Code, Problem};
+
+pub fn endpoints() -> Vec<Endpoint> {
+    let all = [
+        post("/v1/institutions", create)
+            .says("createInstitution", "Make an institution")
+            .caller(Caller::Operator)
+            .takes::<NewInstitutionBody>()
+            .answers::<InstitutionView>(StatusCode::CREATED, "The institution, with an empty account")
+            .refuses(&[Code::InvalidFields]),
+        get("/v1/institutions", list)
+            .says("listInstitutions", "All institutions")
+            .caller(Caller::Operator)
+            .query::<PageQuery>()
+            .answers::<ListOf<InstitutionView>>(StatusCode::OK, "The oldest first"),
+        get("/v1/institutions/{institution}", show)
+            .says("getInstitution", "An institution")
+            .caller(Caller::Administrator)
+            .answers::<InstitutionView>(StatusCode::OK, "The institution"),
+        get("/v1/institutions/{institution}/children", children)
+            .says("listSubInstitutions", "The institutions directly below")
+            .caller(Caller::Administrator)
+            .answers::<ListOf<InstitutionView>>(StatusCode::OK, "All of them"),
+        get("/v1/institutions/{institution}/departments", departments)
+            .says("listDepartments", "Departments")
+            .caller(Caller::Administrator)
+            .answers::<ListOf<DepartmentView>>(StatusCode::OK, "All of them"),
+        post("/v1/institutions/{institution}/departments", add_department)
+            .says("addDepartment", "Add a department")
+            .caller(Caller::Administrator)
+            .takes::<NewDepartment>()
+            .answers::<DepartmentView>(StatusCode::CREATED, "The department")
+            .refuses(&[Code::InvalidFields, Code::Taken]),
+    ];
+    let all = all.into_iter().chain(member_endpoints()).chain(key_endpoints());
+    all.map(|endpoint| endpoint.tag("institutions")).collect()
+}
+
+fn member_endpoints() -> [Endpoint; 5] {
+    [
+        get("/v1/institutions/{institution}/members", members)
+            .says("listMembers", "Members")
+            .caller(Caller::Administrator)
+            .query::<MemberQuery>()
+            .answers::<ListOf<MemberView>>(StatusCode::OK, "The oldest first"),
+        post("/v1/institutions/{institution}/members", add_member)
+            .says("addMember", "Take a person in")
+            .caller(Caller::Administrator)
+            .takes::<NewMemberBody>()
+            .answers::<MemberView>(StatusCode::CREATED, "The member")
+            .refuses(&[Code::InvalidFields, Code::Taken]),
+        patch("/v1/institutions/{institution}/members/{member}", change_member)
+            .says("changeMember", "Change a member")
+            .about("Who left can show no code from now on.")
+            .caller(Caller::Administrator)
+            .takes::<MemberChange>()
+            .answers::<MemberView>(StatusCode::OK, "The member, changed")
+            .refuses(&[Code::InvalidFields, Code::Taken, Code::LastAdministrator]),
+        post("/v1/institutions/{institution}/members/import", import)
+            .says("importMembers", "Members from a CSV file")
+            .about(
+                "Columns name and login; also identity_kind, identity_number, email, employee_number, department, role. Comma, \
+                 semicolon or tab. Good lines go in, bad ones are listed.",
+            )
+            .caller(Caller::Administrator)
+            .takes_csv()
+            .answers::<ImportView>(StatusCode::OK, "What became of each line")
+            .refuses(&[Code::InvalidFields]),
+        post("/v1/institutions/{institution}/members/{member}/account", open_account)
+            .says("openMemberAccount", "Open a member's dedicated account")
+            .about("Or the one there is.")
+            .caller(Caller::Administrator)
+            .answers::<AccountView>(StatusCode::CREATED, "The account"),
+    ]
+}
+
+fn key_endpoints() -> [Endpoint; 3] {
+    [
+        get("/v1/institutions/{institution}/keys", list_keys)
+            .says("listInstitutionKeys", "Keys of the institution's programs")
+            .caller(Caller::Administrator)
+            .answers::<ListOf<KeyView>>(StatusCode::OK, "Revoked ones too"),
+        post("/v1/institutions/{institution}/keys", issue_key)
+            .says("issueInstitutionKey", "Make a key")
+            .about("May do what an administrator may.")
+            .caller(Caller::Administrator)
+            .takes::<NewKey>()
+            .answers::<NewKeyView>(StatusCode::CREATED, "The key; its secret is shown once")
+            .refuses(&[Code::InvalidFields]),
+        delete("/v1/institutions/{institution}/keys/{key}", revoke_key)
+            .says("revokeInstitutionKey", "Revoke a key")
+            .caller(Caller::Administrator)
+            .answers_empty("Worth nothing from now on"),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Nordlicht GmbH", "currency": "EUR", "time_zone": "Europe/Berlin"}))]
+struct NewInstitutionBody {
+    name: String,
+    currency: CurrencyCode,
+    /// IANA name; limits count days and months in it.
+    time_zone: String,
+    /// The institution above.
+    parent: Option<InstitutionRef>,
+    /// For a large institution: a place of its own in the store, 0 to 4095. A sub-institution shares its parent's.
+    #[schema(minimum = 0, maximum = 4095)]
+    bucket: Option<u16>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Institution")]
+pub struct InstitutionView {
+    id: InstitutionRef,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<InstitutionRef>,
+    name: String,
+    currency: CurrencyCode,
+    time_zone: String,
+    account: AccountRef,
+    created_at: Moment,
+}
+
+impl From<Institution> for InstitutionView {
+    fn from(institution: Institution) -> Self {
+        Self {
+            id: Id(institution.id),
+            parent: institution.parent.map(Id),
+            name: institution.name,
+            currency: CurrencyCode(institution.currency),
+            time_zone: institution.time_zone,
+            account: Id(institution.account),
+            created_at: Moment(institution.created_at),
+        }
+    }
+}
+
+async fn create(
+    _: AsOperator,
+    State(state): State<AppState>,
+    Json(body): Json<NewInstitutionBody>,
+) -> Result<(StatusCode, Json<InstitutionView>), Problem> {
+    let bucket = body
+        .bucket
+        .map(|number| Bucket::new(number).ok_or_else(|| Problem::invalid("bucket", "use 0 to 4095")));
+    let new = NewInstitution {
+        parent: body.parent.map(|Id(id)| id),
+        name: body.name,
+        currency: body.currency.0,
+        time_zone: body.time_zone,
+        bucket: bucket.transpose()?,
+    };
+    let made = state.services.institutions.create(new).await??;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+async fn list(
+    _: AsOperator,
+    State(state): State<AppState>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<ListOf<InstitutionView>>, Problem> {
+    let (after, limit) = query.read::<InstitutionId>()?;
+    let found = state.services.institutions.list(after, limit).await?;
+    let items = found.into_iter().map(InstitutionView::from).collect();
+    Ok(Json(ListOf::page(items, limit, |item| item.id.0.to_string())))
+}
+
+async fn show(administrator: AsAdministrator) -> Json<InstitutionView> {
+    Json(administrator.institution().clone().into())
+}
+
+async fn children(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+) -> Result<Json<ListOf<InstitutionView>>, Problem> {
+    let found = state.services.institutions.children(administrator.id()).await?;
+    Ok(Json(ListOf::whole(
+        found.into_iter().map(InstitutionView::from).collect(),
+    )))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Department")]
+struct DepartmentView {
+    id: DepartmentRef,
+    name: String,
+}
+
+impl From<Department> for DepartmentView {
+    fn from(department: Department) -> Self {
+        Self {
+            id: Id(department.id),
+            name: department.name,
+        }
+    }
+}
+
+async fn departments(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+) -> Result<Json<ListOf<DepartmentView>>, Problem> {
+    let found = state.services.institutions.departments(administrator.id()).await?;
+    Ok(Json(ListOf::whole(
+        found.into_iter().map(DepartmentView::from).collect(),
+    )))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDepartment {
+    #[schema(example = "R&D")]
+    name: String,
+}
+
+async fn add_department(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Json(body): Json<NewDepartment>,
+) -> Result<(StatusCode, Json<DepartmentView>), Problem> {
+    let institutions = &state.services.institutions;
+    let added = institutions.add_department(administrator.id(), &body.name).await??;
+    Ok((StatusCode::CREATED, Json(added.into())))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct MemberQuery {
+    /// A part of the name, the department's name or the employee number.
+    #[param(max_length = 100)]
+    search: Option<String>,
+    /// The last id of the page before, as `next` told it.
+    after: Option<String>,
+    /// How many at most; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// A person as part of an institution.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Member")]
+struct MemberView {
+    id: MemberRef,
+    institution: InstitutionRef,
+    person: PersonRef,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    employee_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    department: Option<DepartmentRef>,
+    /// `employee` or `administrator`.
+    #[schema(value_type = String, example = "employee")]
+    role: &'static str,
+    /// `active` or `left`.
+    #[schema(value_type = String, example = "active")]
+    state: &'static str,
+    /// The dedicated account, where one was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountRef>,
+    created_at: Moment,
+}
+
+impl From<Member> for MemberView {
+    fn from(member: Member) -> Self {
+        Self {
+            id: Id(member.id),
+            institution: Id(member.institution),
+            person: Id(member.person),
+            name: member.name,
+            employee_number: member.employee_number,
+            department: member.department.map(Id),
+            role: member.role.name(),
+            state: member.state.name(),
+            account: member.account.map(Id),
+            created_at: Moment(member.created_at),
+        }
+    }
+}
+
+async fn members(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Query(query): Query<MemberQuery>,
+) -> Result<Json<ListOf<MemberView>>, Problem> {
+    let mut wrong = Wrong::default();
+    let search = wrong.optional_line("search", query.search.as_deref(), 100);
+    wrong.finish()?;
+    let (after, limit) = PageQuery {
+        after: query.after,
+        limit: query.limit,
+    }
+    .read::<MemberId>()?;
+    let institutions = &state.services.institutions;
+    let found = institutions
+        .members(administrator.id(), search.as_deref(), after, limit)
+        .await?;
+    let items = found.into_iter().map(MemberView::from).collect();
+    Ok(Json(ListOf::page(items, limit, |member| member.id.0.to_string())))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RoleName {
+    #[default]
+    Employee,
+    Administrator,
+}
+
+impl From<RoleName> for MemberRole {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Employee => Self::Employee,
+            RoleName::Administrator => Self::Administrator,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum StateName {
+    Active,
+    Left,
+}
+
+impl From<StateName> for MemberState {
+    fn from(state: StateName) -> Self {
+        match state {
+            StateName::Active => Self::Active,
+            StateName::Left => Self::Left,
+        }
+    }
+}
+
+/// `login` or `person`, one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"login": "mei", "employee_number": "E-17"}))]
+struct NewMemberBody {
+    login: Option<String>,
+    person: Option<PersonRef>,
+    /// The name here; the person's when absent.
+    name: Option<String>,
+    employee_number: Option<String>,
+    department: Option<DepartmentRef>,
+    #[serde(default)]
+    role: RoleName,
+}
+
+async fn add_member(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Json(body): Json<NewMemberBody>,
+) -> Result<(StatusCode, Json<MemberView>), Problem> {
+    let people = &state.services.people;
+    let (field, person) = match (&body.login, body.person) {
+        (Some(login), None) => ("login", people.find_by_login(login).await?),
+        (None, Some(Id(person))) => ("person", people.find(person).await?),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Problem::invalid("person", "name a login or a person, one of the two"));
+        }
+    };
+    let person = person.ok_or_else(|| Problem::invalid(field, "there is no such person"))?;
+    let new = NewMember {
+        person: person.id,
+        name: body.name.unwrap_or(person.name),
+        employee_number: body.employee_number,
+        department: body.department.map(|Id(id)| id),
+        role: body.role.into(),
+    };
+    let added = state
+        .services
+        .institutions
+        .add_member(administrator.id(), new)
+        .await??;
+    Ok((StatusCode::CREATED, Json(added.into())))
+}
+
+/// What is left out stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"state": "left"}))]
+struct MemberChange {
+    name: Option<String>,
+    /// An empty text removes it.
+    employee_number: Option<String>,
+    /// `null` takes the member out of the department.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<DepartmentRef>)]
+    department: Option<Option<DepartmentRef>>,
+    role: Option<RoleName>,
+    state: Option<StateName>,
+}
+
+/// Tells `null` from a field that is left out.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<DepartmentRef>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A member of exactly this institution.
+async fn member_of(state: &AppState, institution: InstitutionId, id: MemberId) -> Result<Member, Problem> {
+    let found = state.services.institutions.member(id).await?;
+    let own = found.filter(|member| member.institution == institution);
+    own.ok_or_else(|| Problem::not_found("member"))
+}
+
+async fn change_member(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Path((_, Id(id))): Path<(InstitutionRef, MemberRef)>,
+    Json(body): Json<MemberChange>,
+) -> Result<Json<MemberView>, Problem> {
+    let known = member_of(&state, administrator.id(), id).await?;
+    let mut wrong = Wrong::default();
+    let name = body.name.as_deref().map(|name| wrong.line("name", name, 100));
+    let number = body.employee_number.as_deref();
+    let number = number.map(|number| wrong.optional_line("employee_number", Some(number), 64));
+    wrong.finish()?;
+    let department = body.department.map(|department| department.map(|Id(id)| id));
+    let changed = Member {
+        name: name.unwrap_or(known.name),
+        employee_number: number.unwrap_or(known.employee_number),
+        department: department.unwrap_or(known.department),
+        role: body.role.map_or(known.role, MemberRole::from),
+        state: body.state.map_or(known.state, MemberState::from),
+        ..known
+    };
+    let changed = state.services.institutions.change_member(changed).await??;
+    Ok(Json(changed.into()))
+}
+
+/// What became of a CSV file.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "ImportReport")]
+struct ImportView {
+    taken: usize,
+    refused: usize,
+    lines: Vec<ImportLineView>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(title = "ImportLine")]
+struct ImportLineView {
+    /// As an editor counts: the header is line 1.
+    line: u64,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<MemberRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
+    /// For a person registered by this line; shown once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_password: Option<String>,
+    /// Why the line was not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+impl From<ImportLine> for ImportLineView {
+    fn from(ImportLine { line, name, outcome }: ImportLine) -> Self {
+        let (taken, problem) = match outcome {
+            Ok(taken) => (Some(taken), None),
+            Err(problem) => (None, Some(problem.to_string())),
+        };
+        let member = taken.as_ref().map(|taken| Id(taken.member));
+        let (login, first_password) = taken.map_or((None, None), |taken| (Some(taken.login), taken.first_password));
+        Self {
+            line,
+            name,
+            member,
+            login,
+            first_password,
+            problem,
+        }
+    }
+}
+
+async fn import(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Csv(file): Csv,
+) -> Result<Json<ImportView>, Problem> {
+    let services = &state.services;
+    let report = services
+        .institutions
+        .import_members(&services.people, administrator.id(), &file)
+        .await??;
+    Ok(Json(ImportView {
+        taken: report.taken(),
+        refused: report.refused(),
+        lines: report.lines.into_iter().map(ImportLineView::from).collect(),
+    }))
+}
+
+async fn open_account(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Path((_, Id(id))): Path<(InstitutionRef, MemberRef)>,
+) -> Result<(StatusCode, Json<AccountView>), Problem> {
+    let member = member_of(&state, administrator.id(), id).await?;
+    let account = state.services.institutions.open_member_account(member.id).await??;
+    let account = state.services.payments.account(account).await?;
+    let account = account.ok_or_else(|| Problem::not_found("account"))?;
+    Ok((StatusCode::CREATED, Json(account.into())))
+}
+
+async fn list_keys(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+) -> Result<Json<ListOf<KeyView>>, Problem> {
+    keys::list(&state, KeyHolder::Institution(administrator.id())).await
+}
+
+async fn issue_key(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Json(body): Json<NewKey>,
+) -> Result<(StatusCode, Json<NewKeyView>), Problem> {
+    keys::issue(&state, KeyHolder::Institution(administrator.id()), &body).await
+}
+
+async fn revoke_key(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Path((_, Id(key))): Path<(InstitutionRef, KeyRef)>,
+) -> Result<StatusCode, Problem> {
+    keys::revoke(&state, KeyHolder::Institution(administrator.id()), key).await
+}
