@@ -1,5 +1,5 @@
 use onescan_domain::ids::{AccountId, KeyId, MerchantId, StoreId, TerminalId};
-use onescan_domain::merchants::{Merchant, Store, Terminal, TerminalGuard, TerminalRole, TerminalTrust};
+use onescan_domain::merchants::{GuardLimits, Merchant, Store, Terminal, TerminalGuard, TerminalRole, TerminalTrust};
 use onescan_domain::money::Currency;
 use onescan_platforms::access::{AccessStore, Key, KeyHolder};
 use onescan_platforms::error::PlatformError;
@@ -128,21 +128,25 @@ async fn a_terminal_of_a_store_that_is_not_there_is_refused() {
 }
 
 #[tokio::test]
-async fn a_guard_starts_empty_and_keeps_the_latest() {
+async fn a_guard_starts_empty_and_counts_what_comes_at_once() {
     for case in cases().await {
         let merchants: &dyn MerchantStore = &case.store;
         let (till, other) = (id(TerminalId::new, HOME, 1), id(TerminalId::new, HOME, 2));
         assert_eq!(merchants.find_guard(till).await.unwrap(), TerminalGuard::default());
-        for streak in [3, 4] {
-            let guard = TerminalGuard {
-                streak,
-                hour: 497_000,
-                hour_count: 7,
-                locked_until: 1_790_000_900_000,
-            };
-            merchants.update_guard(till, guard).await.unwrap();
-            assert_eq!(merchants.find_guard(till).await.unwrap(), guard);
+        let limits = GuardLimits::default();
+        let (now, mut noting) = (1_790_000_000_000, tokio::task::JoinSet::new());
+        for _ in 0..4 {
+            let store = case.store.clone();
+            noting.spawn(async move { store.note_invalid(till, now, limits).await.unwrap() });
         }
+        noting.join_all().await;
+        let four = merchants.find_guard(till).await.unwrap();
+        assert_eq!((four.streak, four.hour_count, four.locked(now)), (4, 4, false));
+        assert!(merchants.note_invalid(till, now, limits).await.unwrap().locked(now));
+        assert_eq!(
+            merchants.find_guard(till).await.unwrap().locked_until,
+            now + limits.lock_ms
+        );
         assert_eq!(merchants.find_guard(other).await.unwrap(), TerminalGuard::default());
     }
 }

@@ -34,7 +34,7 @@ async fn a_payment_moves_money_once_and_is_found_again() {
         assert_eq!(store.find_by_order(merchant(), "B").await.unwrap(), None);
         let page = Page::default();
         let listed = store.list_of_person(person(1), bucket(HOME), &page).await.unwrap();
-        assert_eq!(listed, [paid.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&paid));
         let transfers = store.list_transfers(account(1), &page).await.unwrap();
         let names: Vec<_> = transfers.iter().map(|transfer| transfer.kind.name()).collect();
         assert_eq!(names, ["payment", "top_up"]);
