@@ -12,7 +12,7 @@ function switchScheme(event) {
   event.preventDefault();
   const next = schemeSeen() === "dark" ? "light" : "dark";
   document.documentElement.dataset.theme = next;
-  fetch("/preferences", { method: "POST", body: new URLSearchParams({ theme: next }), redirect: "manual" });
+  fetch("/preferences", { method: "POST", body: new URLSearchParams({ theme: next }) });
 }
 
 async function copy(button) {

@@ -123,10 +123,14 @@ function onLooseKey(event) {
   }
 }
 
-// After a verdict the form is ready for the next buyer, under a key of its own.
+// After a verdict the form is ready for the next buyer, under a key of its own. Once per verdict: parts of it go on
+// changing while the cashier types the next amount.
+let answered = document.getElementById("verdict");
+
 function onVerdict() {
   const verdict = document.getElementById("verdict");
-  if (!form || !verdict || verdict.dataset.nextKey === undefined) return;
+  if (!form || !verdict || verdict === answered || verdict.dataset.nextKey === undefined) return;
+  answered = verdict;
   code.value = "";
   if (verdict.dataset.nextKey !== "") {
     form.elements.key.value = verdict.dataset.nextKey;

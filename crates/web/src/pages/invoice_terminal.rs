@@ -36,27 +36,27 @@ enum Answer {
     },
     /// Paid: the buyer's details.
     Profile {
-        payment: Payment,
+        payment: Box<Payment>,
         profile: Box<InvoiceProfile>,
     },
     NoProfile {
-        payment: Payment,
+        payment: Box<Payment>,
     },
     /// The buyer is choosing; scan again afterwards.
     Asking {
-        payment: Payment,
+        payment: Box<Payment>,
         until: i64,
     },
     Later,
     Issued {
-        payment: Payment,
-        invoice: Invoice,
-        profile: Option<InvoiceProfile>,
+        payment: Box<Payment>,
+        invoice: Box<Invoice>,
+        profile: Option<Box<InvoiceProfile>>,
         problem: Option<String>,
     },
     /// The terminal's word was taken.
     MarkedPaid {
-        payment: Payment,
+        payment: Box<Payment>,
     },
 }
 
@@ -134,6 +134,7 @@ fn unpaid(state: &AppState, text: &CodeText, problem: Option<Reminder>) -> Answe
 }
 
 fn delivered(payment: Payment, profile: Delivered) -> Answer {
+    let payment = Box::new(payment);
     match profile {
         Delivered::Profile(profile) => Answer::Profile { payment, profile },
         Delivered::None => Answer::NoProfile { payment },
@@ -144,12 +145,12 @@ fn delivered(payment: Payment, profile: Delivered) -> Answer {
 
 async fn issued(state: &AppState, payment: Payment, invoice: Invoice, problem: Option<String>) -> PageResult<Answer> {
     let profile = match invoice.profile {
-        Some(id) => state.services.profiles.find(id).await?,
+        Some(id) => state.services.profiles.find(id).await?.map(Box::new),
         None => None,
     };
     Ok(Answer::Issued {
-        payment,
-        invoice,
+        payment: Box::new(payment),
+        invoice: Box::new(invoice),
         profile,
         problem,
     })
@@ -185,7 +186,7 @@ pub async fn paid(
         Err(problem) => unpaid(&state, &text, Some(problem)),
         Ok(request) => match state.services.processing.assert_paid(request).await? {
             Ok(outcome) => Answer::MarkedPaid {
-                payment: outcome.payment,
+                payment: Box::new(outcome.payment),
             },
             Err(error) => Answer::Refused(not_paid(page, &visit.actor, &error)),
         },

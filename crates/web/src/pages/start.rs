@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Form, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use onescan_domain::merchants::TerminalRole;
@@ -55,7 +56,11 @@ pub async fn prefer(
     if let Some(theme) = form.theme.as_deref().and_then(Theme::parse) {
         jar = jar.add(lasting_cookie(&state.settings, THEME_COOKIE, theme.name().to_owned()));
     }
-    Ok((jar, Redirect::to(safe_next(form.next.as_deref(), "/"))).into_response())
+    Ok(match form.next.as_deref() {
+        Some(next) => (jar, Redirect::to(safe_next(Some(next), "/"))).into_response(),
+        // A script switched the page itself.
+        None => (jar, StatusCode::NO_CONTENT).into_response(),
+    })
 }
 
 #[derive(Debug, Deserialize)]
