@@ -27,8 +27,9 @@ Examples:
   onescan demo --json | head   who signs in how, for programs
   onescan demo --reset         throw the old demo away and begin again
 
-It needs no network and no other program. Everything lies in one folder (`--data`, else demo in the data folder); a second
-start goes on where the first one ended. To look into it with the other commands: onescan --data onescan-data/demo verify";
+It needs no network and no other program. Everything lies in one folder (`--data`, else `demo`
+in the data folder); a second start goes on where the first one ended. The other commands look
+into it with `--data`: onescan --data onescan-data/demo verify";
 
 /// Run the server with invented data, and say who signs in how.
 #[derive(Debug, Args)]

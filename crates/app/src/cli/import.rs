@@ -11,7 +11,8 @@ use super::output::Record;
 use super::{Desk, Finding};
 
 const AFTER_HELP: &str = "\
-The file is CSV in UTF-8 with a header line; comma, semicolon or tab; with or without byte order mark; LF or CRLF.
+The file is CSV in UTF-8 with a header line; comma, semicolon or tab; with or without byte order
+mark; LF or CRLF.
 
   column            must  what it is
   name              yes   full name
@@ -25,9 +26,9 @@ The file is CSV in UTF-8 with a header line; comma, semicolon or tab; with or wi
 
 The Chinese headers 姓名, 登录名, 证件类型, 证件号码, 邮箱, 工号, 部门, 角色 are understood too.
 
-Good lines go in, bad ones are listed with their number and reason; status 1 when there are any. Whoever is registered
-already becomes a member; anybody else is registered with a first password, which is printed once. Running a file again
-changes nothing.
+Good lines go in, bad ones are listed with their number and reason; status 1 when there are any.
+Whoever is registered already becomes a member; anybody else is registered with a first password,
+which is printed once. Running a file again changes nothing.
 
 Example:
   onescan import members --institution ins_… staff.csv --json > report.json";

@@ -16,8 +16,8 @@ Examples:
   onescan migrate --dry-run    say what would run
   onescan migrate status       every migration and when it ran
 
-`onescan serve` does this by itself unless it is told `--no-migrate`. Migrations only go forward, each in a transaction of
-its own; a database that a newer program migrated is refused.";
+`onescan serve` does this by itself unless it is told `--no-migrate`. Migrations only go
+forward, each in a transaction of its own; a database that a newer program migrated is refused.";
 
 /// Bring the database's schema forward.
 #[derive(Debug, Args)]

@@ -46,10 +46,11 @@ Setting up a server:
   onescan merchant terminal mer_… \"Till 1\" --store sto_… --role cashier
   onescan top-up ins_… 5000.00
 
-Commands may be used while a server runs on the same database: on PostgreSQL as a matter of course, on SQLite because
-programs take turns (each waits up to five seconds for the other).
+Commands may be used while a server runs on the same database: on PostgreSQL as a matter of
+course, on SQLite because programs take turns (each waits up to five seconds for the other).
 
-Exit status: 0 done; 1 not done, or `verify`, `doctor` or `import` found something wrong; 2 wrong usage or configuration.";
+Exit status: 0 done; 1 not done, or `verify`, `doctor` or `import` found something wrong;
+2 wrong usage or configuration.";
 
 /// One code pays and hands over the invoice details.
 #[derive(Debug, Parser)]
@@ -111,7 +112,9 @@ enum Command {
     /// Print a page of the documentation
     #[command(subcommand)]
     Docs(documents::Documents),
-    /// Print completions for a shell, such as `onescan completions bash > /etc/bash_completion.d/onescan`
+    /// Print completions for a shell
+    ///
+    /// Example: onescan completions bash > /etc/bash_completion.d/onescan
     Completions { shell: clap_complete::Shell },
 }
 

@@ -18,10 +18,13 @@ Examples:
   onescan serve --listen 0.0.0.0:8080 --data /var/lib/onescan
   ONESCAN__DATABASE__URL=postgres://onescan@db/onescan onescan serve --no-migrate
 
-SIGTERM or Ctrl-C: nothing new is accepted, requests under way finish (at most `server.drain_seconds`), then it ends with
-status 0. A second signal ends it at once; nothing that was answered is lost by that.";
+It makes the data folder, the secret and the database where they are missing.
 
-/// Run the server. It makes the data folder, the secret and the database where they are missing.
+SIGTERM or Ctrl-C: nothing new is accepted, requests under way finish (at most
+`server.drain_seconds`), then it ends with status 0. A second signal ends it at once;
+nothing that was answered is lost by that.";
+
+/// Run the server.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Serve {

@@ -3,4 +3,20 @@
 #[expect(dead_code, reason = "a box of tools; not every test takes every one")]
 mod support;
 
+mod command_line;
+mod configuration;
+mod demo;
 mod harness;
+mod restart;
+mod s10_reminders;
+mod s11_scenario_told;
+mod s12_permission;
+mod s13_status;
+mod s14_asked_again;
+mod s15_one_answer;
+mod s16_result_first;
+mod s17_second_scan;
+mod s18_profile_of_the_scenario;
+mod s19_choice;
+mod steps;
+mod verify;

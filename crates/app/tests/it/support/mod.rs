@@ -5,8 +5,9 @@ pub mod builders;
 pub mod decoders;
 pub mod http;
 pub mod machine;
+pub mod program;
 pub mod rows;
-pub mod steps;
+pub mod shown;
 
 pub use app::TestApp;
 pub use builders::{Cast, MemberCast, PersonCast};

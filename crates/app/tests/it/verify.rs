@@ -1,0 +1,57 @@
+//! `onescan verify` finds what nobody but a tamperer could have written.
+
+use crate::support::program::Program;
+
+/// Each change to a row, and the invariant that must notice it.
+const TAMPERING: &[(&str, &str)] = &[
+    (
+        "update accounts set posted_minor = posted_minor + 1 where kind = 'institution'",
+        "balances",
+    ),
+    (
+        "delete from transfers where id = (select min(id) from transfers where kind = 'payment')",
+        "balances",
+    ),
+    (
+        "update payments set refunded_minor = amount_minor where refunded_minor = 0",
+        "refunds",
+    ),
+    (
+        "delete from sales where payment_id = (select min(payment_id) from sales)",
+        "sales",
+    ),
+];
+
+#[test]
+fn tampering_is_found_and_named() {
+    let program = Program::new();
+    drop(program.start(&["demo", "--port", "0"]));
+    let demo = program.path().join("onescan-data/demo");
+    assert_eq!(program.run(&["verify", "--data", "onescan-data/demo"]).status, 0);
+    for (statement, expected) in TAMPERING {
+        let folder = program.path().join("tampered");
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["onescan.db", "secret.key"] {
+            std::fs::copy(demo.join(name), folder.join(name)).unwrap();
+        }
+        let database = rusqlite::Connection::open(folder.join("onescan.db")).unwrap();
+        database.pragma_update(None, "foreign_keys", "off").unwrap();
+        assert!(database.execute(statement, []).unwrap() > 0, "{statement}");
+        drop(database);
+        let ran = program.run(&["verify", "--data", "tampered", "--json"]);
+        assert_eq!(ran.status, 1, "{statement}: {}", ran.stdout);
+        let reports: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let broken = |report: &&serde_json::Value| report["verdict"] == "BROKEN";
+        let broken: Vec<&serde_json::Value> = reports.as_array().unwrap().iter().filter(broken).collect();
+        assert!(
+            broken.iter().any(|report| report["invariant"] == *expected),
+            "{statement}: {broken:#?}"
+        );
+        assert!(
+            broken
+                .iter()
+                .all(|report| !report["breaches"].as_array().unwrap().is_empty())
+        );
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
