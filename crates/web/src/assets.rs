@@ -154,10 +154,33 @@ mod tests {
         assert_eq!(fetch("css/none.css", "gzip").await.status(), StatusCode::NOT_FOUND);
     }
 
-    /// Every file that a template or script names is there.
     #[test]
     fn addresses_begin_with_the_hash() {
         assert_eq!(address("css/onescan.css"), format!("{}/css/onescan.css", folder()));
-        assert!(Files::get("css/onescan.css").is_some());
+    }
+
+    #[test]
+    fn every_file_and_icon_that_a_template_names_is_there() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+        let icons = String::from_utf8(Files::get("icons.svg").unwrap().data.into_owned()).unwrap();
+        let mut named = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let quoted = |opening: &str| -> Vec<String> {
+                let parts = source.split(opening).skip(1);
+                parts
+                    .filter_map(|rest| rest.split_once('"').map(|(name, _)| name.to_owned()))
+                    .collect()
+            };
+            for name in quoted("page.asset(\"") {
+                named += 1;
+                assert!(Files::get(&name).is_some(), "{name}");
+            }
+            for name in quoted("page.icon(\"") {
+                named += 1;
+                assert!(icons.contains(&format!("id=\"{name}\"")), "{name}");
+            }
+        }
+        assert!(named > 30, "{named} were found");
     }
 }
