@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use onescan_domain::ids::{AccountId, KeyId, MerchantId, StoreId, TerminalId};
-use onescan_domain::merchants::{self as domain, Merchant, Terminal, TerminalGuard, TerminalRole, TerminalTrust};
+use onescan_domain::merchants::{
+    self as domain, GuardLimits, Merchant, Terminal, TerminalGuard, TerminalRole, TerminalTrust,
+};
 use onescan_domain::payments::ledger::AccountKind;
 use onescan_platforms::error::Result;
 use onescan_platforms::merchants::MerchantStore;
@@ -11,7 +13,7 @@ use onescan_platforms::payments::NewAccount;
 use crate::decode::{currency, id, parsed};
 use crate::error::DbError;
 use crate::sql::{Row, Value};
-use crate::tx::Call;
+use crate::tx::{Call, Tx};
 use crate::{Store, accounts, params, statements};
 
 statements! {
@@ -43,6 +45,10 @@ statements! {
         where t.bucket = :bucket and t.id = :id::text";
     FIND_GUARD = "select streak, hour, hour_count, locked_until from terminal_guards
         where bucket = :bucket and terminal_id = :terminal::text";
+    BEGIN_GUARD = "insert into terminal_guards (bucket, terminal_id, streak, hour, hour_count, locked_until)
+        values (:bucket, :terminal::text, 0, 0, 0, 0) on conflict (bucket, terminal_id) do nothing";
+    LOCK_GUARD = "select streak, hour, hour_count, locked_until from terminal_guards
+        where bucket = :bucket and terminal_id = :terminal::text {for update}";
     PUT_GUARD = "insert into terminal_guards (bucket, terminal_id, streak, hour, hour_count, locked_until)
         values (:bucket, :terminal::text, :streak, :hour, :hour_count, :locked_until)
         on conflict (bucket, terminal_id) do update set streak = excluded.streak, hour = excluded.hour,
@@ -156,16 +162,9 @@ impl MerchantStore for Store {
         Ok(found.await?.map(guard).transpose()?.unwrap_or_default())
     }
 
-    async fn update_guard(&self, id: TerminalId, guard: TerminalGuard) -> Result<()> {
-        let row = params![
-            id.bucket().number(),
-            id.stored(),
-            guard.streak,
-            guard.hour,
-            guard.hour_count,
-            guard.locked_until
-        ];
-        Ok(self.change_one(&PUT_GUARD, row).await?)
+    async fn note_invalid(&self, id: TerminalId, now: i64, limits: GuardLimits) -> Result<TerminalGuard> {
+        let noting = self.db.write(move |tx| Box::pin(note_invalid(tx, id, now, limits)));
+        Ok(noting.await?)
     }
 
     async fn list_keys(&self, terminal: TerminalId) -> Result<Vec<KeyId>> {
@@ -174,6 +173,23 @@ impl MerchantStore for Store {
         let ids = rows.iter().map(|row| id(row, 0, KeyId::new));
         Ok(ids.collect::<Result<_, _>>()?)
     }
+}
+
+/// The row is there before it is locked, so that not even the first two count as one.
+async fn note_invalid(
+    tx: &mut Tx,
+    id: TerminalId,
+    now: i64,
+    limits: GuardLimits,
+) -> std::result::Result<TerminalGuard, DbError> {
+    let key = || params![id.bucket().number(), id.stored()];
+    tx.execute(&BEGIN_GUARD, key()).await?;
+    let before = guard(tx.query_one(&LOCK_GUARD, key()).await?)?;
+    let after = before.after_invalid(now, limits);
+    let mut row = key();
+    row.extend(params![after.streak, after.hour, after.hour_count, after.locked_until]);
+    tx.execute_one(&PUT_GUARD, row).await?;
+    Ok(after)
 }
 
 fn merchant_values(merchant: &Merchant) -> Vec<Value> {

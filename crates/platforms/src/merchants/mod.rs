@@ -4,7 +4,7 @@ mod service;
 
 use async_trait::async_trait;
 use onescan_domain::ids::{KeyId, MerchantId, StoreId, TerminalId};
-use onescan_domain::merchants::{Merchant, Store, Terminal, TerminalGuard};
+use onescan_domain::merchants::{GuardLimits, Merchant, Store, Terminal, TerminalGuard};
 
 pub use service::{MerchantRefusal, Merchants, NewMerchant, NewStore, NewTerminal};
 
@@ -27,7 +27,8 @@ pub trait MerchantStore: Send + Sync {
     /// The terminal, its merchant and its store, as a request needs them.
     async fn load_terminal(&self, id: TerminalId) -> Result<Option<(Terminal, Merchant, Store)>>;
     async fn find_guard(&self, id: TerminalId) -> Result<TerminalGuard>;
-    async fn update_guard(&self, id: TerminalId, guard: TerminalGuard) -> Result<()>;
+    /// Counts one invalid code, also where many come at once; returns what they have come to.
+    async fn note_invalid(&self, id: TerminalId, now: i64, limits: GuardLimits) -> Result<TerminalGuard>;
     /// Keys of the terminal that are not revoked.
     async fn list_keys(&self, terminal: TerminalId) -> Result<Vec<KeyId>>;
 }

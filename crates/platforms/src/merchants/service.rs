@@ -190,12 +190,6 @@ impl Merchants {
 
     /// Counts an unknown code that a terminal only looked at; paying counts by itself. Row S22.
     pub async fn note_invalid(&self, id: TerminalId) -> Result<TerminalGuard> {
-        let guard = self
-            .store
-            .find_guard(id)
-            .await?
-            .after_invalid(self.env.now_ms(), self.guard);
-        self.store.update_guard(id, guard).await?;
-        Ok(guard)
+        self.store.note_invalid(id, self.env.now_ms(), self.guard).await
     }
 }

@@ -299,4 +299,8 @@ impl Payments for LocalPayments {
     async fn alarms(&self, page: Page) -> Result<Vec<Alarm>> {
         self.store.list_alarms(&page).await
     }
+
+    async fn raise(&self, alarm: Alarm) -> Result<()> {
+        self.store.insert_alarm(&alarm).await
+    }
 }

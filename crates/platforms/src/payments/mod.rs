@@ -239,6 +239,8 @@ pub trait Payments: Send + Sync {
     async fn sales_total(&self, filter: SalesFilter) -> Result<Vec<SalesTotal>>;
     async fn alarms_of_person(&self, person: PersonId, buckets: Vec<Bucket>, page: Page) -> Result<Vec<Alarm>>;
     async fn alarms(&self, page: Page) -> Result<Vec<Alarm>>;
+    /// Keeps an alarm that was not raised by paying. Row S22.
+    async fn raise(&self, alarm: Alarm) -> Result<()>;
 }
 
 /// A change with the ids it may need, drawn beforehand.
@@ -287,6 +289,8 @@ pub trait PaymentStore: Send + Sync {
     async fn sum_sales(&self, filter: &SalesFilter) -> Result<Vec<SalesTotal>>;
     async fn list_alarms_of_person(&self, person: PersonId, bucket: Bucket, page: &Page) -> Result<Vec<Alarm>>;
     async fn list_alarms(&self, page: &Page) -> Result<Vec<Alarm>>;
+    /// In the bucket of its person, else of its terminal.
+    async fn insert_alarm(&self, alarm: &Alarm) -> Result<()>;
 
     /// Releases holds whose time is over, at most `limit`; returns how many.
     async fn expire_holds(&self, now: i64, limit: u32) -> Result<u64>;

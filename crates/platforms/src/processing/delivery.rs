@@ -92,7 +92,7 @@ impl Processing {
             }));
         }
         let Some(facts) = parts.codes.look_up(vec![text.clone()]).await?.pop().flatten() else {
-            parts.merchants.note_invalid(terminal.terminal).await?;
+            self.note_unknown(terminal).await?;
             return Ok(Err(CodeRefusal::Unknown.into()));
         };
         let Some(payment) = parts.payments.find_by_codes(vec![facts.code]).await?.pop().flatten() else {
@@ -130,7 +130,18 @@ impl Processing {
     /// that the terminal may say so. No money is booked; the code can no longer be paid with; the person sees it.
     /// Row S17, trap 2.
     pub async fn assert_paid(&self, request: AssertPaid) -> Result<Result<PayOutcome, PayError>> {
-        self.parts.payments.assert_paid(request).await
+        let guard = self.parts.merchants.guard(request.terminal.terminal).await?;
+        if guard.locked(self.parts.env.now_ms()) {
+            return Ok(Err(PayError::TerminalLocked {
+                until: guard.locked_until,
+            }));
+        }
+        let terminal = request.terminal.clone();
+        let asserted = self.parts.payments.assert_paid(request).await?;
+        if matches!(asserted, Err(PayError::Code(CodeRefusal::Unknown))) {
+            self.note_unknown(&terminal).await?;
+        }
+        Ok(asserted)
     }
 
     /// The merchant's system tells that it issued the invoice; from now on an information request answers with it.

@@ -1,14 +1,14 @@
 //! Payment processing: a terminal scans, the code is verified, the money moves.
 //!
-//! Borders. Scanning writes nothing but the terminal's count of invalid codes. Paying is one transaction of the payment
+//! Borders. Scanning writes nothing but the terminal's count of invalid codes, and alarms. Paying is one transaction of the payment
 //! platform: claim of the code, payment, counters, transfer, idempotency row, outbox row. Before its commit nothing has
 //! happened and every refusal is final for this code only; **after its commit nothing is undone because money may have
 //! moved**: profile, merchant's side and invoice follow, and what fails among them is asked for again.
 
 use onescan_domain::codes::{CodeFacts, CodeKind, CodeRefusal, CodeStatus, CodeText, Scenario, scenario_for};
-use onescan_domain::ids::CodeId;
+use onescan_domain::ids::{CodeId, EventId, PaymentId};
 use onescan_domain::money::Money;
-use onescan_domain::payments::batch::{PayOutcome, UsageKey};
+use onescan_domain::payments::batch::{Alarm, AlarmKind, PayOutcome, UsageKey};
 use onescan_domain::payments::{PayError, Payment, PaymentState};
 use onescan_domain::policy::{Decision, PolicyInput, Usage};
 
@@ -104,11 +104,14 @@ impl Processing {
             }));
         }
         let Some(facts) = parts.codes.look_up(vec![text.clone()]).await?.pop().flatten() else {
-            parts.merchants.note_invalid(terminal.terminal).await?;
+            self.note_unknown(terminal).await?;
             return Ok(Err(CodeRefusal::Unknown.into()));
         };
         let status = self.status(facts.code).await?;
         if let Err(refusal) = facts.verify(status, now) {
+            if let CodeRefusal::Used { payment } = refusal {
+                self.note_repeat(terminal, &facts, payment).await?;
+            }
             return Ok(Err(refusal.into()));
         }
         let scenarios = parts.codes.scenarios(facts.record.bucket, &facts.record.id).await?;
@@ -130,6 +133,42 @@ impl Processing {
             scenario: scenario.map(told),
             verdict,
         }))
+    }
+
+    /// Counts a code that does not exist; the operator is told when that stops the terminal. Row S22.
+    pub(super) async fn note_unknown(&self, terminal: &TerminalFacts) -> Result<()> {
+        let env = &self.parts.env;
+        let guard = self.parts.merchants.note_invalid(terminal.terminal).await?;
+        if !guard.locked(env.now_ms()) {
+            return Ok(());
+        }
+        let alarm = Alarm {
+            id: EventId::new(env.id(terminal.terminal.bucket())),
+            kind: AlarmKind::TerminalLocked,
+            person: None,
+            terminal: terminal.terminal,
+            payment: None,
+            created_at: env.now_ms(),
+        };
+        self.parts.payments.raise(alarm).await
+    }
+
+    /// Tells the person that a used code was shown again. A till that scans twice what it was paid with is no alarm. Row S22.
+    async fn note_repeat(&self, terminal: &TerminalFacts, facts: &CodeFacts, payment: PaymentId) -> Result<()> {
+        let parts = &self.parts;
+        let used_at = parts.payments.find(payment).await?.map(|payment| payment.terminal);
+        if used_at == Some(terminal.terminal) {
+            return Ok(());
+        }
+        let alarm = Alarm {
+            id: EventId::new(parts.env.id(facts.person.bucket())),
+            kind: AlarmKind::CodeRepeated,
+            person: Some(facts.person),
+            terminal: terminal.terminal,
+            payment: Some(payment),
+            created_at: parts.env.now_ms(),
+        };
+        parts.payments.raise(alarm).await
     }
 
     /// Where a code stands, read from the payment and the invoice that name it. Row S13.
@@ -229,7 +268,13 @@ impl Processing {
             scenario: scenario.id,
             person: trial.person,
         };
-        let row = self.parts.payments.usage(vec![key], record.bucket).await?.pop().unwrap_or_default();
+        let row = self
+            .parts
+            .payments
+            .usage(vec![key], record.bucket)
+            .await?
+            .pop()
+            .unwrap_or_default();
         let local = local_time(trial.at, &record.time_zone);
         let merchant = trial.merchant.map(|merchant| merchant.to_string()).unwrap_or_default();
         let decision = scenario.policy.decide(&PolicyInput {
@@ -248,7 +293,7 @@ impl Processing {
     pub async fn payment_of_merchant(
         &self,
         merchant: onescan_domain::ids::MerchantId,
-        id: onescan_domain::ids::PaymentId,
+        id: PaymentId,
     ) -> Result<Option<Payment>> {
         Ok(self
             .parts

@@ -101,6 +101,10 @@ impl PaymentStore for Store {
         self.list_alarm_rows(page).await
     }
 
+    async fn insert_alarm(&self, alarm: &Alarm) -> Result<()> {
+        self.insert_alarm_row(alarm).await
+    }
+
     async fn expire_holds(&self, now: i64, limit: u32) -> Result<u64> {
         self.expire_held(now, limit).await
     }

@@ -66,6 +66,12 @@ impl Store {
     }
 }
 
+impl Store {
+    pub(super) async fn insert_alarm_row(&self, alarm: &Alarm) -> Result<()> {
+        Ok(self.change_one(&INSERT_ALARM, alarm_parameters(alarm)).await?)
+    }
+}
+
 async fn pay_once(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<Answers, DbError> {
     let stopwatch = Stopwatch::start();
     let (mut books, counters) = load(tx, batch, limits).await?;
