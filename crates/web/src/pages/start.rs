@@ -65,6 +65,7 @@ pub async fn prefer(
 
 #[derive(Debug, Deserialize)]
 pub struct DemoSignIn {
+    /// A name of the sheet, or `person 0`, `till 2`: names of tills need not be unique.
     account: String,
 }
 
@@ -77,8 +78,12 @@ pub async fn demo_sign_in(
 ) -> PageResult {
     let sheet = state.settings.demo.clone().ok_or(PageError::NotFound)?;
     let access = &state.services.access;
-    let person = sheet.people.iter().find(|person| person.name == form.account);
-    let till = sheet.tills.iter().find(|till| till.name == form.account);
+    let place = |kind: &str| form.account.strip_prefix(kind)?.trim().parse::<usize>().ok();
+    let named = |name: &String| *name == form.account;
+    let person = place("person").and_then(|place| sheet.people.get(place));
+    let person = person.or_else(|| sheet.people.iter().find(|person| named(&person.name)));
+    let till = place("till").and_then(|place| sheet.tills.get(place));
+    let till = till.or_else(|| sheet.tills.iter().find(|till| named(&till.name)));
     let (token, door) = match (person, till) {
         (Some(person), _) => (
             access.sign_in(&person.login, &person.password, &visit.agent).await?,
