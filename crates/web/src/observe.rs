@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -136,7 +137,7 @@ fn seconds(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 
-/// Gives the request its id and its time limit, and counts it. The one layer around the API.
+/// Gives the request its id and its time limit, and counts it. Answers are not to be kept by anybody on the way.
 pub async fn observe(State(observer): State<Arc<Observer>>, request: Request, next: Next) -> Response {
     let started = now();
     let id = sent_id(request.headers()).unwrap_or_else(|| observer.next_id());
@@ -154,7 +155,10 @@ pub async fn observe(State(observer): State<Arc<Observer>>, request: Request, ne
         duration_us = took.as_micros() as u64,
         "answered"
     );
-    response.headers_mut().insert(REQUEST_ID.clone(), id);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID.clone(), id);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -66,9 +66,11 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[schema(example = json!({"number": "R-1", "amount": {"amount_minor": 250, "currency": "EUR"}, "reason": "returned"}))]
 struct NewRefund {
     /// Your own number for the refund, 1 to 64 characters; names one refund of this payment for ever.
+    #[schema(min_length = 1, max_length = 64)]
     number: String,
     amount: Amount,
     /// 1 to 200 characters.
+    #[schema(max_length = 200)]
     reason: Option<String>,
 }
 

@@ -162,7 +162,9 @@ struct Enabling {
     #[serde(default)]
     initial_code: bool,
     /// With `initial_code`: an id your app or browser keeps.
+    #[schema(min_length = 1, max_length = 128)]
     device: Option<String>,
+    #[schema(max_length = 100)]
     location: Option<String>,
     /// With `initial_code`: forms as in POST /v1/service-codes.
     #[serde(default)]
@@ -309,7 +311,9 @@ struct DryRun {
     amount: Amount,
     merchant: Option<MerchantRef>,
     /// ISO 18245, four digits; the merchant's when one is named.
+    #[schema(pattern = "^[0-9]{4}$")]
     category: Option<String>,
+    #[schema(max_length = 100)]
     city: Option<String>,
     /// Now, when absent.
     at: Option<Moment>,

@@ -120,6 +120,7 @@ fn key_endpoints() -> [Endpoint; 3] {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Nordlicht GmbH", "currency": "EUR", "time_zone": "Europe/Berlin"}))]
 struct NewInstitutionBody {
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     currency: CurrencyCode,
     /// IANA name; limits count days and months in it.
@@ -231,7 +232,7 @@ async fn departments(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewDepartment {
-    #[schema(example = "R&D")]
+    #[schema(example = "R&D", min_length = 1, max_length = 100)]
     name: String,
 }
 
@@ -361,7 +362,9 @@ struct NewMemberBody {
     login: Option<String>,
     person: Option<PersonRef>,
     /// The name here; the person's when absent.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
+    #[schema(max_length = 64)]
     employee_number: Option<String>,
     department: Option<DepartmentRef>,
     #[serde(default)]
@@ -402,8 +405,10 @@ async fn add_member(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"state": "left"}))]
 struct MemberChange {
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// An empty text removes it.
+    #[schema(max_length = 64)]
     employee_number: Option<String>,
     /// `null` takes the member out of the department.
     #[serde(default, deserialize_with = "present")]

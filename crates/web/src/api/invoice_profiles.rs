@@ -71,14 +71,21 @@ struct NewProfileBody {
     record: Option<String>,
     title_kind: TitleKindName,
     /// The buyer's name as it goes on the invoice.
+    #[schema(min_length = 1, max_length = 100)]
     title: String,
-    /// Needed for a company.
+    /// Needed for a company; 5 to 20 letters and digits.
+    #[schema(max_length = 20)]
     tax_number: Option<String>,
+    #[schema(max_length = 200)]
     address: Option<String>,
+    #[schema(max_length = 40)]
     telephone: Option<String>,
+    #[schema(max_length = 100)]
     bank_name: Option<String>,
+    #[schema(max_length = 64)]
     bank_account: Option<String>,
     /// Where finished invoices go; absent: to the inbox here.
+    #[schema(max_length = 254)]
     email: Option<String>,
     /// The scenarios it is meant for; empty: any.
     #[serde(default)]
@@ -145,6 +152,8 @@ impl From<InvoiceProfile> for ProfileView {
     }
 }
 
+const SCENARIOS_MAX: usize = 100;
+
 impl NewProfileBody {
     /// Names every wrong field at once. `record`: whose scenarios may be named.
     async fn read(self, state: &AppState, record: &CodeRecord) -> Result<NewProfile, Problem> {
@@ -171,6 +180,9 @@ impl NewProfileBody {
         };
         for (field, error) in fields.check() {
             wrong.add(field, error);
+        }
+        if self.scenarios.len() > SCENARIOS_MAX {
+            wrong.add("scenarios", format!("at most {SCENARIOS_MAX}"));
         }
         let known = state.services.codes.scenarios(record.bucket, &record.id).await?;
         for (place, Id(id)) in self.scenarios.iter().enumerate() {

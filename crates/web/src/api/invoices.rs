@@ -63,6 +63,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[schema(example = json!({"number": "2026-000123"}))]
 struct NewInvoice {
     /// Your invoice number, 1 to 64 characters, where you know it already.
+    #[schema(max_length = 64)]
     number: Option<String>,
 }
 
@@ -103,6 +104,7 @@ async fn show(
 #[schema(example = json!({"code": "281234567890123456"}))]
 struct NewInvoiceScan {
     /// The 18 digits that were scanned.
+    #[schema(min_length = 18)]
     code: String,
 }
 
@@ -162,11 +164,14 @@ async fn scan(
 }))]
 struct PaidElsewhere {
     /// The 18 digits that were scanned.
+    #[schema(min_length = 18)]
     code: String,
     amount: Amount,
     /// How it was paid: `cash`, `card`, …; 1 to 40 characters.
+    #[schema(min_length = 1, max_length = 40)]
     means: String,
     /// 1 to 64 characters.
+    #[schema(max_length = 64)]
     reference: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// What it is for, 1 to 100 characters.
-    #[schema(example = "canteen till")]
+    #[schema(example = "canteen till", min_length = 1, max_length = 100)]
     name: String,
 }
 

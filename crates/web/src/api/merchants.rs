@@ -124,8 +124,10 @@ fn key_endpoints() -> [Endpoint; 3] {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Café Mocha", "category": "5814", "currency": "EUR"}))]
 struct NewMerchantBody {
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// ISO 18245, four digits.
+    #[schema(pattern = "^[0-9]{4}$")]
     category: String,
     currency: CurrencyCode,
 }
@@ -191,9 +193,12 @@ async fn show(merchant: AsMerchantReader) -> Json<MerchantView> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Station", "city": "Utsunomiya"}))]
 struct NewStoreBody {
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// Where it differs from the merchant's.
+    #[schema(pattern = "^[0-9]{4}$")]
     category: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
     city: String,
 }
 
@@ -261,6 +266,7 @@ enum TrustName {
 #[serde(deny_unknown_fields)]
 struct NewTerminalBody {
     store: StoreRef,
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     role: RoleName,
     #[serde(default)]

@@ -31,6 +31,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
 use axum::routing::{any, get};
 use axum::{Router, middleware};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::ToSchema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -89,15 +90,17 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let observer = Observer::new(&state.services.env, paths);
     let counted = observer.clone();
     let document: Arc<str> = document_text().into();
+    let around = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(observer, observe))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(DefaultBodyLimit::max(extract::CSV_MAX));
     routes(endpoints)
         .route("/v1", any(unknown_path))
         .route("/v1/{*rest}", any(unknown_path))
         .route("/openapi.json", get(move || health::document(document.clone())))
         .route("/metrics", get(move || health::metrics(counted.clone())))
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(extract::CSV_MAX))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(observer, observe))
+        .layer(around)
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
 }
 

@@ -85,11 +85,14 @@ pub const CODE_PROBLEMS: &[Code] = &[
 }))]
 pub struct NewPayment {
     /// The 18 digits that were scanned.
+    #[schema(min_length = 18)]
     pub code: String,
     pub amount: Amount,
     /// Your own number for the sale, 1 to 64 characters; names one payment for ever.
+    #[schema(min_length = 1, max_length = 64)]
     pub order_number: String,
     /// What is bought, 1 to 200 characters.
+    #[schema(max_length = 200)]
     pub subject: Option<String>,
     #[serde(default)]
     pub capture: Capture,

@@ -107,10 +107,13 @@ fn own_endpoints() -> Vec<Endpoint> {
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// `user_number`, `credential` or `cross_border_credential`.
-    #[schema(example = "cross_border_credential")]
+    #[schema(
+        example = "cross_border_credential",
+        pattern = "^(user_number|credential|cross_border_credential)$"
+    )]
     pub kind: String,
     /// 1 to 64 letters, digits, `-`, `.`, `/`.
-    #[schema(example = "C01X00T47")]
+    #[schema(example = "C01X00T47", min_length = 1, max_length = 64)]
     pub number: String,
 }
 
@@ -119,14 +122,19 @@ pub struct Identity {
 #[schema(example = json!({"login": "mei", "name": "韩梅梅", "password": "correct horse battery", "currency": "EUR"}))]
 pub struct Registration {
     /// 3 to 100 letters, digits and `. _ - @ +`; unique.
+    #[schema(min_length = 3, max_length = 100)]
     pub login: String,
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// 8 to 128 characters.
+    #[schema(min_length = 8, max_length = 128)]
     pub password: String,
     /// Absent: a user number is given out.
     pub identity: Option<Identity>,
+    #[schema(max_length = 254)]
     pub email: Option<String>,
     /// `en` or `zh`; `en` when absent.
+    #[schema(pattern = "^(en|zh)$")]
     pub language: Option<String>,
     pub currency: CurrencyCode,
     /// IANA name; the server's when absent.
@@ -221,9 +229,12 @@ async fn me(person: AsPerson, State(state): State<AppState>) -> Result<Json<Pers
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"language": "zh"}))]
 struct PersonChange {
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// An empty text removes it.
+    #[schema(max_length = 254)]
     email: Option<String>,
+    #[schema(pattern = "^(en|zh)$")]
     language: Option<String>,
     time_zone: Option<String>,
 }

@@ -36,6 +36,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[schema(example = json!({"code": "281234567890123456", "amount": {"amount_minor": 1250, "currency": "EUR"}}))]
 struct NewScan {
     /// The 18 digits that were scanned.
+    #[schema(min_length = 18)]
     code: String,
     amount: Option<Amount>,
 }

@@ -18,6 +18,7 @@ use crate::problem::{Problem, of_categories, of_policy};
     "name": "Lunch", "categories": ["5811-5814"], "rules": ["amount <= 3000", "weekday in mon-fri", "clock in 11:00-15:00"]
 }))]
 pub struct ScenarioFields {
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// Merchant categories of ISO 18245: four digits, or a range of two. Empty: every category. The narrowest fitting
     /// scenario is the payment's.

@@ -49,8 +49,10 @@ struct NewServiceCode {
     /// With `institution`: through which institution you pay.
     institution: Option<InstitutionRef>,
     /// An id your app or browser keeps, 1 to 128 characters.
+    #[schema(min_length = 1, max_length = 128)]
     device: String,
     /// Where you are, 1 to 100 characters.
+    #[schema(max_length = 100)]
     location: Option<String>,
     /// `qr.svg`, `qr.png`, `barcode.svg`, `barcode.png`, `sound.wav`.
     #[serde(default)]
@@ -135,6 +137,9 @@ impl Rendering {
 
 /// The forms behind their names; an unknown name is wrong.
 pub fn read_forms(wrong: &mut Wrong, names: &[String]) -> Vec<Form> {
+    if names.len() > Form::ALL.len() {
+        wrong.add("render", format!("at most {}", Form::ALL.len()));
+    }
     let read = |(place, name): (usize, &String)| {
         let form = Form::parse(name);
         if form.is_none() {

@@ -190,7 +190,7 @@ impl ToSchema for CurrencyCode {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
-    #[schema(example = 1250)]
+    #[schema(example = 1250, minimum = 1)]
     pub amount_minor: i64,
     pub currency: CurrencyCode,
 }
