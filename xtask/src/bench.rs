@@ -56,6 +56,9 @@ pub struct Options {
     /// Leave PostgreSQL and its ceiling out
     #[arg(long)]
     sqlite_only: bool,
+    /// Measure the server as it was last built with `cargo build --release`
+    #[arg(long)]
+    no_build: bool,
 }
 
 impl Options {
@@ -82,7 +85,9 @@ pub fn bench(options: &Options) -> Result<()> {
     if cfg!(debug_assertions) {
         return run_optimised();
     }
-    shell::run(&mut shell::cargo(&["build", "--release", "--package", "onescan"]))?;
+    if !options.no_build {
+        shell::run(&mut shell::cargo(&["build", "--release", "--package", "onescan"]))?;
+    }
     let folder = fresh_folder()?;
     let mut run = Run::start(options, &folder)?;
     for round in 1..=options.rounds() {

@@ -141,7 +141,7 @@ impl Api<'_> {
             self.server,
             new.map(|new| post(&path, &self.operator, None, &new)).collect(),
         )?;
-        made.iter().map(|terminal| text(terminal, "key")).collect()
+        made.iter().map(|terminal| text(&terminal["key"], "secret")).collect()
     }
 
     fn make_people(&self, count: usize) -> Result<Vec<Person>> {
@@ -196,7 +196,7 @@ impl Api<'_> {
         let key = Some("top-up-institution");
         ask(
             self.server,
-            vec![post(&format!("{path}/top-ups"), &self.operator, key, &money)],
+            vec![post(&format!("{path}/accounts/top-ups"), &self.operator, key, &money)],
         )?;
         self.make(
             &format!("{path}/code-record"),
