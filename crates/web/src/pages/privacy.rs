@@ -72,3 +72,51 @@ fn alarm_key(kind: &AlarmKind) -> &'static str {
         AlarmKind::TerminalLocked => "alarm-terminal-locked",
     }
 }
+
+/// Parts of what browsers call themselves, the telling ones first: most also carry the names of others.
+const BROWSERS: &[(&str, &str)] = &[
+    ("MicroMessenger", "WeChat"),
+    ("AlipayClient", "Alipay"),
+    ("Edg/", "Edge"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+];
+const SYSTEMS: &[(&str, &str)] = &[
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+];
+
+/// `Chrome, Linux` for people; what is not known is shown as it came.
+fn agent_name(agent: &str) -> String {
+    let find = |names: &[(&str, &'static str)]| {
+        let found = names.iter().find(|(part, _)| agent.contains(part));
+        found.map(|(_, name)| *name)
+    };
+    let names: Vec<&str> = [find(BROWSERS), find(SYSTEMS)].into_iter().flatten().collect();
+    if names.is_empty() {
+        agent.to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_named_for_people() {
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+        let wechat = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605 Mobile MicroMessenger/8.0";
+        assert_eq!(agent_name(chrome), "Chrome, Linux");
+        assert_eq!(agent_name(wechat), "WeChat, iPhone");
+        assert_eq!(agent_name("till-bridge 3"), "till-bridge 3");
+    }
+}
