@@ -3,25 +3,32 @@
 //! **Invariant:** handlers hold no rule: they read, call one use case, and show what it answered.
 
 mod accounts;
+mod alarms;
 mod changes;
+mod choices;
 mod code_records;
+mod dry_runs;
 mod endpoint;
 mod extract;
 mod health;
+mod institution_accounts;
 mod institution_codes;
 mod institutions;
 mod invoice_profiles;
 mod invoices;
 mod keys;
+mod members;
 mod merchants;
 mod payment_view;
 mod payments;
 mod people;
 mod problems;
+mod sales;
 mod scans;
 mod scenarios;
 mod service_codes;
 mod sessions;
+mod terminals;
 mod wire;
 
 use std::collections::HashSet;
@@ -64,7 +71,10 @@ fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
     let mut all = Vec::new();
     all.extend(sessions::endpoints());
     all.extend(people::endpoints());
+    all.extend(choices::endpoints());
+    all.extend(alarms::endpoints());
     all.extend(code_records::endpoints());
+    all.extend(dry_runs::endpoints());
     all.extend(service_codes::endpoints());
     all.extend(scans::endpoints());
     all.extend(payments::endpoints());
@@ -72,9 +82,13 @@ fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
     all.extend(invoices::endpoints());
     all.extend(invoice_profiles::endpoints());
     all.extend(institutions::endpoints());
+    all.extend(members::endpoints());
     all.extend(institution_codes::endpoints());
+    all.extend(institution_accounts::endpoints());
     all.extend(accounts::endpoints());
     all.extend(merchants::endpoints());
+    all.extend(terminals::endpoints());
+    all.extend(sales::endpoints());
     all.extend(problems::endpoints());
     all.extend(health::endpoints());
     if settings.bench {

@@ -1,12 +1,10 @@
-//! People: registering, what they say of themselves, what they agreed to, what they paid. Rows S03, S05, S19, S22.
+//! People: registering, what they say of themselves, what they agreed to, what they paid. Rows S03, S05.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use onescan_domain::identity::{IdentityId, IdentityKind};
-use onescan_domain::ids::{EventId, PaymentId};
-use onescan_domain::payments::batch::Alarm;
-use onescan_domain::profiles::ProfileChoice;
+use onescan_domain::ids::PaymentId;
 use onescan_platforms::people::{Consent, NewPerson, Person};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,10 +13,7 @@ use super::accounts::{AccountView, NewTopUp, TransferView, top_up};
 use super::endpoint::{Caller, Endpoint, delete, get, patch, post};
 use super::extract::{IdempotencyKey, Json, Path, Query};
 use super::payment_view::{PaymentView, Reader};
-use super::wire::{
-    AccountRef, ChoiceRef, ConsentRef, CurrencyCode, EventRef, Id, ListOf, Moment, PageQuery, PaymentRef, PersonRef,
-    ProfileRef, TerminalRef, Wrong,
-};
+use super::wire::{AccountRef, ConsentRef, CurrencyCode, Id, ListOf, Moment, PageQuery, PersonRef, Wrong};
 use crate::AppState;
 use crate::auth::{AsOperator, AsPerson, Perhaps};
 use crate::problem::{Code, Problem, of_identity};
@@ -38,11 +33,6 @@ pub fn endpoints() -> Vec<Endpoint> {
             .idempotent()
             .answers::<TransferView>(StatusCode::CREATED, "The transfer from the operator's bank")
             .refuses(&[Code::InvalidFields, Code::CurrencyMismatch]),
-        get("/v1/alarms", all_alarms)
-            .says("listAlarms", "What needs a look")
-            .caller(Caller::Operator)
-            .query::<PageQuery>()
-            .answers::<ListOf<AlarmView>>(StatusCode::OK, "Newest first"),
     ];
     own.chain(operator.into_iter().map(|endpoint| endpoint.tag("operator")))
         .collect()
@@ -80,21 +70,6 @@ fn own_endpoints() -> Vec<Endpoint> {
             .caller(Caller::Person)
             .query::<PageQuery>()
             .answers::<ListOf<PaymentView<'static>>>(StatusCode::OK, "Newest first"),
-        get("/v1/people/me/alarms", alarms)
-            .says("listMyAlarms", "What you should know about your codes")
-            .caller(Caller::Person)
-            .query::<PageQuery>()
-            .answers::<ListOf<AlarmView>>(StatusCode::OK, "Newest first"),
-        get("/v1/people/me/choices", choices)
-            .says("listChoices", "Which invoice details? Questions you can still answer")
-            .caller(Caller::Person)
-            .answers::<ListOf<ChoiceView>>(StatusCode::OK, "Newest first"),
-        post("/v1/people/me/choices/{choice}", choose)
-            .says("choose", "Answer a question")
-            .caller(Caller::Person)
-            .takes::<Chosen>()
-            .answers::<ChoiceView>(StatusCode::OK, "Taken; the same answer again changes nothing")
-            .refuses(&[Code::InvalidFields, Code::ChoiceSettled]),
         get("/v1/people/me/account", account)
             .says("getMyAccount", "Your own account")
             .caller(Caller::Person)
@@ -316,126 +291,6 @@ async fn payments(
     let items = found.iter().map(|payment| PaymentView::of(payment, Reader::Payer));
     let list = ListOf::page(items.collect(), limit, |payment| payment.id.0.to_string());
     Ok(Json(list).into_response())
-}
-
-/// Something the owner of a code or the operator should see. Row S22.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "Alarm")]
-struct AlarmView {
-    id: EventRef,
-    /// `code_repeated`: a used code was shown again with another order. `terminal_locked`: a terminal sent too many invalid codes.
-    #[schema(value_type = String, example = "code_repeated")]
-    kind: &'static str,
-    terminal: TerminalRef,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<PersonRef>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment: Option<PaymentRef>,
-    created_at: Moment,
-}
-
-impl From<Alarm> for AlarmView {
-    fn from(alarm: Alarm) -> Self {
-        Self {
-            id: Id(alarm.id),
-            kind: alarm.kind.name(),
-            terminal: Id(alarm.terminal),
-            person: alarm.person.map(Id),
-            payment: alarm.payment.map(Id),
-            created_at: Moment(alarm.created_at),
-        }
-    }
-}
-
-fn alarm_page(found: Vec<Alarm>, limit: u32) -> Json<ListOf<AlarmView>> {
-    let items = found.into_iter().map(AlarmView::from).collect();
-    Json(ListOf::page(items, limit, |alarm| alarm.id.0.to_string()))
-}
-
-async fn alarms(
-    person: AsPerson,
-    State(state): State<AppState>,
-    Query(query): Query<PageQuery>,
-) -> Result<Json<ListOf<AlarmView>>, Problem> {
-    let page = query.page::<EventId>()?;
-    let limit = page.limit;
-    let services = &state.services;
-    let buckets = services.processing.buckets_of(person.person).await?;
-    let found = services.payments.alarms_of_person(person.person, buckets, page).await?;
-    Ok(alarm_page(found, limit))
-}
-
-async fn all_alarms(
-    _: AsOperator,
-    State(state): State<AppState>,
-    Query(query): Query<PageQuery>,
-) -> Result<Json<ListOf<AlarmView>>, Problem> {
-    let page = query.page::<EventId>()?;
-    let limit = page.limit;
-    let found = state.services.payments.alarms(page).await?;
-    Ok(alarm_page(found, limit))
-}
-
-/// Which of several profiles goes on a payment's invoice? Row S19.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "Choice")]
-struct ChoiceView {
-    id: ChoiceRef,
-    payment: PaymentRef,
-    /// Until when you can choose; afterwards the first candidate is taken.
-    until: Moment,
-    candidates: Vec<CandidateView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chosen: Option<ProfileRef>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "Candidate")]
-struct CandidateView {
-    profile: ProfileRef,
-    title: String,
-}
-
-async fn choice_view(state: &AppState, choice: ProfileChoice) -> Result<ChoiceView, Problem> {
-    let mut candidates = Vec::with_capacity(choice.candidates.len());
-    for id in choice.candidates {
-        let found = state.services.profiles.find(id).await?;
-        let title = found.map(|profile| profile.fields.title).unwrap_or_default();
-        candidates.push(CandidateView { profile: Id(id), title });
-    }
-    Ok(ChoiceView {
-        id: Id(choice.id),
-        payment: Id(choice.payment),
-        until: Moment(choice.until),
-        candidates,
-        chosen: choice.chosen.map(Id),
-    })
-}
-
-async fn choices(person: AsPerson, State(state): State<AppState>) -> Result<Json<ListOf<ChoiceView>>, Problem> {
-    let mut items = Vec::new();
-    for choice in state.services.processing.open_choices(person.person).await? {
-        items.push(choice_view(&state, choice).await?);
-    }
-    Ok(Json(ListOf::whole(items)))
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Chosen {
-    /// One of the question's candidates.
-    profile: ProfileRef,
-}
-
-async fn choose(
-    person: AsPerson,
-    State(state): State<AppState>,
-    Path(Id(id)): Path<ChoiceRef>,
-    Json(body): Json<Chosen>,
-) -> Result<Json<ChoiceView>, Problem> {
-    let processing = &state.services.processing;
-    let choice = processing.choose(person.person, id, body.profile.0).await??;
-    choice_view(&state, choice).await.map(Json)
 }
 
 async fn account(person: AsPerson, State(state): State<AppState>) -> Result<Json<AccountView>, Problem> {
