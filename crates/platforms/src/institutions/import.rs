@@ -290,15 +290,27 @@ fn read(file: &[u8]) -> Result<Vec<ReadLine>, ImportProblem> {
     check_columns(&columns, &header)?;
     let records = reader.records().map(|record| match record {
         Ok(record) => {
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = record.position().map_or(0, |place| line_at(text, place));
             (line, Ok(Fields::of(&columns, &record)))
         }
         Err(error) => {
-            let line = error.position().map_or(0, csv::Position::line);
+            let line = error.position().map_or(0, |place| line_at(text, place));
             (line, Err(problem_of(&error)))
         }
     });
     Ok(records.collect())
+}
+
+/// The line on which a record begins. The reader's own count is one behind after CR LF and knows nothing of empty lines.
+fn line_at(text: &str, place: &csv::Position) -> u64 {
+    let begin = usize::try_from(place.byte()).map_or(text.len(), |begin| begin.min(text.len()));
+    let bytes = text.as_bytes();
+    let ends = bytes[begin..]
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count();
+    let before = bytes[..begin + ends].iter().filter(|byte| **byte == b'\n').count();
+    before as u64 + 1
 }
 
 fn check_columns(columns: &[Option<MemberColumns>], header: &csv::StringRecord) -> Result<(), ImportProblem> {
@@ -378,6 +390,7 @@ mod tests {
             b"Name\tLOGIN\tx\n\"Ada\nB\"\tada\t1\nBob\tbob\t2\n",
             "2 Ada\nB/; 4 Bob/",
         );
+        check(b"name,login\r\n\r\nAda,ada\r\n\r\nBob,bob", "3 Ada/; 5 Bob/");
         check(
             b"name,login\nAda\nBob,bob\n",
             "2 the line has 1 fields, the header has 2; 3 Bob/",
