@@ -19,8 +19,7 @@ use crate::tx::{BoxFuture, Tx};
 use crate::writer::{Writer, poll_once};
 
 static VERSION_SQLITE: Statement = Statement::new("VERSION_SQLITE", "select sqlite_version()");
-static VERSION_POSTGRES: Statement =
-    Statement::new("VERSION_POSTGRES", "select current_setting('server_version')");
+static VERSION_POSTGRES: Statement = Statement::new("VERSION_POSTGRES", "select current_setting('server_version')");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
