@@ -5,6 +5,7 @@
 //!
 //! Row S20. Source: EN 16931-1 and -3, XRechnung 3.0, Peppol BIS Billing 3.0.
 
+mod guard;
 mod model;
 mod read;
 

@@ -306,12 +306,14 @@ impl Amounts {
         Ok(written)
     }
 
-    /// The price without tax. From gross prices: the net product per unit where a short decimal says it exactly, else the
+    /// The price without tax: the invoice's own where it says the line exactly. Else, and from gross prices always, the net product per unit where a short decimal says it exactly, else the
     /// net product for the whole quantity as the base, which is always exact.
     fn price(&self, invoice: &Invoice, line: &Line, totals: &LineTotals) -> PriceDetails {
         let (price, base) = match invoice.prices {
-            Prices::Net => (model_decimal(line.price), line.price_base),
-            Prices::Gross => self.net_price(line.quantity, totals.product_net),
+            Prices::Net if self.is_shown(line.quantity, line.price, line.price_base, totals.product_net) => {
+                (model_decimal(line.price), line.price_base)
+            }
+            Prices::Net | Prices::Gross => self.net_price(line.quantity, totals.product_net),
         };
         let has_base = base != Decimal::ONE;
         PriceDetails {
@@ -319,6 +321,18 @@ impl Amounts {
             base_quantity: has_base.then(|| Quantity::new(model_decimal(base))),
             base_quantity_code: has_base.then(|| Code::new(&line.unit)),
             ..PriceDetails::default()
+        }
+    }
+
+    /// Whether quantity times price comes within a hundredth of the line's product. In a currency without decimals the line
+    /// is rounded to whole units, and PEPPOL-EN16931-R120 allows two hundredths.
+    fn is_shown(&self, quantity: Decimal, price: Decimal, base: Decimal, product: i64) -> bool {
+        const HUNDREDTHS: u8 = 2;
+        match self.decimals {
+            0 => extended_minor(quantity, price, base, HUNDREDTHS)
+                .zip(product.checked_mul(100))
+                .is_some_and(|(exact, product)| exact.abs_diff(product) <= 1),
+            decimals => extended_minor(quantity, price, base, decimals) == Some(product),
         }
     }
 
@@ -330,7 +344,7 @@ impl Amounts {
             .map(|price| price.round_dp(SHORT));
         let scaled = unit.and_then(|price| Decimal::parse(&price.to_string()));
         if let (Some(unit), Some(short)) = (unit, scaled)
-            && extended_minor(quantity, short, Decimal::ONE, self.decimals) == Some(product_net)
+            && self.is_shown(quantity, short, Decimal::ONE, product_net)
         {
             return (unit, Decimal::ONE);
         }

@@ -16,7 +16,7 @@ use en16931_formats::zugferd;
 use onescan_domain::money::Currency;
 use rust_decimal::Decimal as ModelDecimal;
 
-use super::Syntax;
+use super::{Syntax, guard};
 use crate::date::{Date, Period};
 use crate::decimal::Decimal;
 use crate::invoice::{
@@ -81,24 +81,32 @@ pub struct Stated {
 }
 
 impl ReadInvoice {
-    /// Where the stated sums and ours differ, in words; empty when they agree.
+    /// Where the stated sums contradict the lines or each other, in words; empty when they agree.
+    ///
+    /// The tax may be off by one minor unit for each rate: taken out of gross prices it is rounded otherwise than when it is
+    /// put on net ones.
     pub fn differences(&self) -> Vec<String> {
         let Ok(totals) = Totals::of(&self.invoice) else {
             return vec!["the amounts are larger than can be kept".to_owned()];
         };
-        let of_lines = self.invoice.lines.iter().zip(&self.stated.lines).zip(&totals.lines);
-        let of_lines = of_lines.map(|((line, stated), ours)| (format!("line {} (BT-131)", line.id), *stated, ours.net));
+        let stated = &self.stated;
+        let of_lines = self.invoice.lines.iter().zip(&stated.lines).zip(&totals.lines);
+        let of_lines =
+            of_lines.map(|((line, stated), ours)| (format!("line {} (BT-131)", line.id), *stated, ours.net, 0));
+        let rates = totals.groups.len().try_into().unwrap_or(i64::MAX);
+        let gross = stated.net.saturating_add(stated.vat);
+        let due = stated.gross.saturating_sub(self.invoice.prepaid_minor);
         let of_document = [
-            ("net total (BT-109)", self.stated.net, totals.net),
-            ("tax (BT-110)", self.stated.vat, totals.vat),
-            ("total (BT-112)", self.stated.gross, totals.gross),
-            ("amount due (BT-115)", self.stated.due, totals.due),
+            ("net total (BT-109)", stated.net, totals.net, 0),
+            ("tax (BT-110)", stated.vat, totals.vat, rates),
+            ("total (BT-112)", stated.gross, gross, 0),
+            ("amount due (BT-115)", stated.due, due, 0),
         ];
-        let of_document = of_document.map(|(name, stated, ours)| (name.to_owned(), stated, ours));
+        let of_document = of_document.map(|(name, stated, ours, slack)| (name.to_owned(), stated, ours, slack));
         of_lines
             .chain(of_document)
-            .filter(|(_, stated, ours)| stated != ours)
-            .map(|(name, stated, ours)| format!("{name}: {stated} stated, {ours} reckoned"))
+            .filter(|(_, stated, ours, slack)| stated.abs_diff(*ours) > slack.unsigned_abs())
+            .map(|(name, stated, ours, _)| format!("{name}: {stated} stated, {ours} reckoned"))
             .collect()
     }
 }
@@ -106,7 +114,8 @@ impl ReadInvoice {
 /// Reads UBL, CII or a hybrid PDF; which one, its first bytes tell.
 ///
 /// Refuses in this order: `TooLarge`, `Unreadable`, `Unusable`. Elements nested deeper than 64 and every document type
-/// declaration are `Unreadable`.
+/// declaration are `Unreadable`; so are more than 200,000 elements, and elements that stand again and again where one is
+/// allowed.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<ReadInvoice, ReadError> {
     if bytes.len() > limits.input_bytes_max {
         return Err(ReadError::TooLarge {
@@ -114,10 +123,15 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<ReadInvoice, ReadError> {
             bytes_max: limits.input_bytes_max,
         });
     }
-    let outside = zugferd::Limits::new()
-        .with_max_stream_bytes(limits.stream_bytes_max)
-        .with_max_total_bytes(limits.stream_bytes_max.saturating_mul(2));
-    let read = en16931_formats::read_with(bytes, &outside).map_err(|error| ReadError::Unreadable(error.to_string()))?;
+    let read = if bytes.starts_with(b"%PDF") {
+        let outside = zugferd::Limits::new()
+            .with_max_stream_bytes(limits.stream_bytes_max)
+            .with_max_total_bytes(limits.stream_bytes_max.saturating_mul(2));
+        let extracted = zugferd::extract(bytes, &outside).map_err(|error| ReadError::Unreadable(error.to_string()))?;
+        parsed(&extracted.xml)?
+    } else {
+        parsed(bytes)?
+    };
     let mut reader = Reader::of(&read.invoice)?;
     let invoice = reader.invoice(&read.invoice);
     let stated = reader.stated(&read.invoice);
@@ -138,6 +152,16 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<ReadInvoice, ReadError> {
         stated,
         left_out: reader.left_out,
     })
+}
+
+/// UTF-8, or UTF-16 with its mark; anything else the parser refuses.
+fn parsed(xml: &[u8]) -> Result<en16931_formats::Read, ReadError> {
+    let text = match encoding_rs::Encoding::for_bom(xml) {
+        Some((encoding, _)) => encoding.decode_with_bom_removal(xml).0,
+        None => String::from_utf8_lossy(xml),
+    };
+    guard::check(&text).map_err(|what| ReadError::Unreadable(what.to_owned()))?;
+    en16931_formats::read(xml).map_err(|error| ReadError::Unreadable(error.to_string()))
 }
 
 /// Collects what is missing while it goes on, so that all of it is named.

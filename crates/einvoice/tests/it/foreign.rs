@@ -4,7 +4,7 @@ use std::fs;
 
 use onescan_einvoice::xml::{self, Profile, Syntax};
 
-use crate::{documents, tools};
+use crate::{documents, random, tools};
 
 const PROFILES: [(&str, Profile); 3] = [
     ("core", Profile::Core),
@@ -16,7 +16,12 @@ const PROFILES: [(&str, Profile); 3] = [
 fn s20_every_xml_passes_the_official_rules() {
     let folder = tools::empty_folder("einvoice-xml");
     let (mut files, mut refusals) = (Vec::new(), Vec::new());
-    for (name, invoice) in documents::all() {
+    let named = documents::all()
+        .into_iter()
+        .map(|(name, invoice)| (name.to_owned(), invoice));
+    let samples = random::samples(30).into_iter().enumerate();
+    let samples = samples.map(|(index, invoice)| (format!("random{index}"), invoice));
+    for (name, invoice) in named.chain(samples) {
         for (profile_name, profile) in PROFILES {
             for (syntax_name, syntax) in [("ubl", Syntax::Ubl), ("cii", Syntax::Cii)] {
                 let file = folder.join(format!("{name}.{profile_name}.{syntax_name}.xml"));

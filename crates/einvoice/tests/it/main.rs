@@ -5,4 +5,7 @@
 mod documents;
 mod foreign;
 mod pages;
+mod random;
+mod refusals;
+mod round_trip;
 mod tools;
