@@ -64,6 +64,7 @@ struct MemberQuery {
     #[param(max_length = 100)]
     search: Option<String>,
     /// The last id of the page before, as `next` told it.
+    #[param(pattern = "^mem_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     after: Option<String>,
     /// How many at most; 50 when absent.
     #[param(minimum = 1, maximum = 200)]

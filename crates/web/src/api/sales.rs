@@ -61,6 +61,7 @@ struct SalesQuery {
     #[param(value_type = Option<String>)]
     terminal: Option<TerminalRef>,
     /// The last payment of the page before, as `next` told it.
+    #[param(pattern = "^pay_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     after: Option<String>,
     /// How many at most; 50 when absent.
     #[param(minimum = 1, maximum = 200)]

@@ -190,7 +190,7 @@ impl ToSchema for CurrencyCode {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
-    #[schema(example = 1250, minimum = 1)]
+    #[schema(example = 1250, minimum = 1, maximum = 1_000_000_000_000_000_i64)]
     pub amount_minor: i64,
     pub currency: CurrencyCode,
 }
@@ -248,6 +248,9 @@ impl<T: ToSchema> ToSchema for ListOf<T> {
     }
 }
 
+/// The most one request can move, in minor units: sums of thousands of them still fit an account.
+pub const AMOUNT_MAX_MINOR: i64 = 1_000_000_000_000_000;
+
 const PAGE_MAX: u32 = 200;
 const PAGE_DEFAULT: u32 = 50;
 
@@ -256,6 +259,7 @@ const PAGE_DEFAULT: u32 = 50;
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// The last id of the page before, as `next` told it.
+    #[param(pattern = "^[a-z]{3}_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub after: Option<String>,
     /// How many at most; 50 when absent.
     #[param(minimum = 1, maximum = 200)]
@@ -314,11 +318,17 @@ impl Wrong {
         })
     }
 
-    /// An amount of at least 1 minor unit.
+    /// An amount of 1 to [`AMOUNT_MAX_MINOR`].
     pub fn positive(&mut self, field: &'static str, amount: Amount) -> Money {
         let money = Money::new(amount.amount_minor, amount.currency.0);
         if money.minor < 1 {
             self.add(format!("{field}.amount_minor"), "must be at least 1");
+        }
+        if money.minor > AMOUNT_MAX_MINOR {
+            self.add(
+                format!("{field}.amount_minor"),
+                format!("must be at most {AMOUNT_MAX_MINOR}"),
+            );
         }
         money
     }
@@ -367,5 +377,11 @@ mod tests {
         wrong.line("subject", "tea", 64);
         let problem = wrong.finish().unwrap_err();
         assert_eq!(problem.detail(), "cannot be taken: amount.amount_minor, order_number");
+        let mut wrong = Wrong::default();
+        for amount_minor in [AMOUNT_MAX_MINOR, AMOUNT_MAX_MINOR + 1, i64::MAX] {
+            wrong.positive("amount", Amount { amount_minor, ..amount });
+        }
+        let problem = wrong.finish().unwrap_err();
+        assert_eq!(problem.into_reasons().len(), 2);
     }
 }
