@@ -93,7 +93,7 @@ impl TestApp {
         let env = Env {
             clock: clock.clone() as Arc<dyn Clock>,
             entropy: entropy.clone() as Arc<dyn Entropy>,
-            secret: Secret::new([7; 32]),
+            secret: config.secret.clone().unwrap_or_else(|| Secret::new([7; 32])),
             shared_buckets: SHARED_BUCKETS,
         };
         let house = House::build(env, store, config.service_settings());

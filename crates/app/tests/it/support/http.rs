@@ -1,6 +1,6 @@
 //! Requests to the router and what they are answered, with assertions that show the whole answer when they fail.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +19,7 @@ pub struct Call {
     path: String,
     headers: HeaderMap,
     body: Vec<u8>,
+    caller: IpAddr,
 }
 
 impl Call {
@@ -29,7 +30,14 @@ impl Call {
             path: path.to_owned(),
             headers: HeaderMap::new(),
             body: Vec::new(),
+            caller: Ipv4Addr::new(192, 0, 2, 7).into(),
         }
+    }
+
+    /// The address the connection comes from, else 192.0.2.7.
+    pub fn from_address(mut self, address: &str) -> Self {
+        self.caller = address.parse().unwrap();
+        self
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -79,7 +87,7 @@ impl Call {
             .body(Body::from(self.body))
             .unwrap();
         *request.headers_mut() = self.headers;
-        let caller = SocketAddr::from(([192, 0, 2, 7], 40_000));
+        let caller = SocketAddr::from((self.caller, 40_000));
         request.extensions_mut().insert(ConnectInfo(caller));
         let response = self.router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
