@@ -27,17 +27,33 @@ function draw(current) {
   current.querySelector("circle.left").style.strokeDashoffset = String(100 * (1 - share));
 }
 
+// Without an answer the code stays where it is, with a hint, and the next try follows.
 async function renew(current) {
   if (renewing || performance.now() < renewNotBefore) return;
   renewing = true;
+  renewNotBefore = performance.now() + RETRY_MS;
   try {
-    await window.htmx.ajax("POST", current.dataset.renew, { target: "#panel", swap: "outerHTML" });
+    const answer = await fetch(current.dataset.renew, { method: "POST", headers: { "hx-request": "true" } });
+    const elsewhere = answer.headers.get("hx-redirect");
+    if (elsewhere) location.assign(elsewhere);
+    else if (answer.ok) replace(current, await answer.text());
+    else current.querySelector("[data-offline]").hidden = false;
+  } catch {
+    current.querySelector("[data-offline]").hidden = false;
   } finally {
     renewing = false;
-    renewNotBefore = performance.now() + RETRY_MS;
-    const offline = panel()?.querySelector("[data-offline]");
-    if (offline && panel() === current) offline.hidden = false;
   }
+}
+
+// The code may have been used while the answer was on its way: then its place is taken already.
+function replace(current, text) {
+  if (!current.isConnected) return;
+  const parsed = document.createElement("template");
+  parsed.innerHTML = text;
+  const next = parsed.content.querySelector("#panel");
+  current.replaceWith(next);
+  window.htmx.process(next);
+  tick();
 }
 
 function tick() {

@@ -145,6 +145,15 @@ function onVerdict() {
 document.addEventListener("keydown", onKey);
 document.addEventListener("htmx:after:swap", onVerdict);
 
+// No answer is not a refusal: the screen keeps its key, and sending it again gets the first answer.
+function sayNoAnswer(isMissing) {
+  const hint = form?.querySelector("[data-no-answer]");
+  if (hint) hint.hidden = !isMissing;
+}
+
+form?.addEventListener("htmx:before:request", () => sayNoAnswer(false));
+form?.addEventListener("htmx:error", () => sayNoAnswer(true));
+
 // One screen, one request: a second press while the first is on its way is dropped.
 form?.addEventListener("submit", (event) => {
   if (form.matches(".htmx-request")) {

@@ -30,6 +30,7 @@ keys-last = Last receipt
 keys-search = Search today's sales
 keys-list = This list
 keys-scanner = A hand scanner works wherever the cursor stands: 18 digits in one go are a code.
+no-answer = No answer from the server. Press Enter again when the connection is back: a sale is paid once, however often this screen is sent.
 amount-shape = The amount is not a number like 12.50
 amount-shape-advice = Use digits, with a point or comma before the decimals and no thousands mark.
 amount-zero = The amount must be more than zero

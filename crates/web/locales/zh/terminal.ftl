@@ -30,6 +30,7 @@ keys-last = 上一张小票
 keys-search = 搜索今日销售
 keys-list = 显示本列表
 keys-scanner = 光标在哪里都可以扫码：连续 18 位数字即视为付款码。
+no-answer = 服务器没有回应。网络恢复后请再按 Enter：无论本屏提交多少次，一笔销售只付款一次。
 amount-shape = 金额不是 12.50 这样的数字
 amount-shape-advice = 请只输入数字，小数前用点或逗号，不要千位分隔符。
 amount-zero = 金额必须大于零
