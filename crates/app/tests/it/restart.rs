@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use onescan_app::http_client::{Ask, Client, Told};
+use onescan_store::config::DbConfig;
+use onescan_store::testing::{POSTGRES_URL, TestDatabase};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use crate::support::program::{Program, Running};
 
 const WORKERS: usize = 8;
 /// Answered payments after which the server is killed.
-const ENOUGH: u32 = 200;
+const ENOUGH: usize = 200;
+const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
 
 /// Payments that were answered, and requests whose answer never came.
 #[derive(Debug, Default)]
@@ -32,31 +34,69 @@ fn post(path: &str, bearer: &str, key: Option<String>, body: Value) -> Ask {
     }
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Who pays and where: a session's token and a cashier's key.
+#[derive(Debug, Clone)]
+struct Cast {
+    person: String,
+    till: String,
+}
+
+/// Makes a person with money and a till from the command line, while the server runs.
+async fn cast(program: &Program, server: &Running) -> Cast {
+    let person = program.json(&["person", "create", "Ada Berg", "ada.berg", "--currency", "EUR"]);
+    program.json(&["top-up", "ada.berg", "1000"]);
+    let merchant = program.json(&["merchant", "create", "Café", "--category", "5814", "--currency", "EUR"]);
+    let merchant = text(&merchant["id"]);
+    let store = text(&program.json(&["merchant", "store", &merchant, "Main street", "--city", "Berlin"])["id"]);
+    let arguments = [
+        "merchant", "terminal", &merchant, "Till 1", "--store", &store, "--role", "cashier",
+    ];
+    let till = text(&program.json(&arguments)["key"]);
+    let mut client = Client::connect(server.address).await.unwrap();
+    let credentials = json!({"login": "ada.berg", "password": person["first_password"]});
+    let signed_in = Ask {
+        bearer: None,
+        ..post("/v1/sessions", "", None, credentials)
+    };
+    let person = text(&client.ask(&signed_in).await.unwrap().body["token"]);
+    let enabled = client
+        .ask(&post("/v1/code-records", &person, None, json!({})))
+        .await
+        .unwrap();
+    assert_eq!(enabled.status, 201, "{}", enabled.body);
+    Cast { person, till }
+}
+
 async fn pay_until_it_breaks(
     worker: usize,
     address: SocketAddr,
-    person: String,
-    till: String,
+    cast: Cast,
     ledger: Arc<Mutex<Ledger>>,
-    count: Arc<AtomicU32>,
+    enough: Arc<Notify>,
 ) {
     let mut client = Client::connect(address).await.unwrap();
     for number in 0.. {
         let wanted = json!({"kind": "user", "device": format!("phone-{worker}")});
-        let Ok(code) = client.ask(&post("/v1/service-codes", &person, None, wanted)).await else {
+        let Ok(code) = client.ask(&post("/v1/service-codes", &cast.person, None, wanted)).await else {
             return;
         };
         assert_eq!(code.status, 201, "{}", code.body);
         let order = format!("K-{worker}-{number}");
         let sale = json!({
-            "code": code.body["digits"], "order_number": order, "amount": {"amount_minor": 1, "currency": "CNY"},
+            "code": code.body["digits"], "order_number": order, "amount": {"amount_minor": 1, "currency": "EUR"},
         });
-        let request = post("/v1/payments", &till, Some(order), sale);
+        let request = post("/v1/payments", &cast.till, Some(order), sale);
         match client.ask(&request).await {
             Ok(Told { status: 201, body }) => {
-                let id = body["payment"]["id"].as_str().unwrap().to_owned();
-                ledger.lock().await.answered.push(id);
-                count.fetch_add(1, Ordering::SeqCst);
+                let answered = &mut ledger.lock().await.answered;
+                answered.push(text(&body["payment"]["id"]));
+                if answered.len() == ENOUGH {
+                    enough.notify_one();
+                }
             }
             Ok(told) => panic!("{} {}", told.status, told.body),
             Err(_) => {
@@ -67,64 +107,44 @@ async fn pay_until_it_breaks(
     }
 }
 
-async fn sign_in(server: &Running, login: &str) -> String {
-    let people = server.said["people"].as_array().unwrap();
-    let person = people.iter().find(|person| person["login"] == login).unwrap();
-    let mut client = Client::connect(server.address).await.unwrap();
-    let body = json!({"login": login, "password": person["password"]});
-    let ask = Ask {
-        bearer: None,
-        ..post("/v1/sessions", "", None, body)
-    };
-    client.ask(&ask).await.unwrap().body["token"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
-#[tokio::test]
-async fn a_killed_server_keeps_every_answered_payment() {
-    let program = Program::new();
-    let mut server = program.start(&["demo", "--port", "0"]);
-    // Nobody to choose a profile for: paying is all there is.
-    let person = sign_in(&server, "chen.jing").await;
-    let till = server.said["terminals"][0]["key"].as_str().unwrap().to_owned();
+/// Pays from several connections, kills the server in the middle, and returns what the callers know.
+async fn load_and_kill(server: &mut Running, cast: &Cast) -> Ledger {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
-    let count = Arc::new(AtomicU32::new(0));
+    let enough = Arc::new(Notify::new());
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
-        let (address, person, till) = (server.address, person.clone(), till.clone());
         workers.spawn(pay_until_it_breaks(
             worker,
-            address,
-            person,
-            till,
+            server.address,
+            cast.clone(),
             ledger.clone(),
-            count.clone(),
+            enough.clone(),
         ));
     }
-    while count.load(Ordering::SeqCst) < ENOUGH {
-        tokio::task::yield_now().await;
-        if let Some(ended) = workers.try_join_next() {
-            ended.unwrap();
-            panic!("a worker ended before the server was killed");
-        }
+    tokio::select! {
+        () = enough.notified() => {}
+        Some(ended) = workers.join_next() => panic!("a worker ended before the server was killed: {ended:?}"),
     }
     server.kill();
     while let Some(ended) = workers.join_next().await {
         ended.unwrap();
     }
-    let ledger = std::mem::take(&mut *ledger.lock().await);
+    std::mem::take(&mut *ledger.lock().await)
+}
 
-    let server = program.start(&["demo", "--port", "0"]);
-    assert_eq!(server.said["fresh"], false);
+async fn a_killed_server_keeps_every_answered_payment(program: Program) {
+    let mut server = program.start(SERVE);
+    let cast = cast(&program, &server).await;
+    let ledger = load_and_kill(&mut server, &cast).await;
+
+    let server = program.start(SERVE);
     let mut client = Client::connect(server.address).await.unwrap();
     for payment in &ledger.answered {
-        let path = format!("/v1/payments/{payment}");
+        let ask = post(&format!("/v1/payments/{payment}"), &cast.till, None, Value::Null);
         let ask = Ask {
             method: "GET".parse().unwrap(),
             body: None,
-            ..post(&path, &till, None, Value::Null)
+            ..ask
         };
         let told = client.ask(&ask).await.unwrap();
         assert_eq!(told.body["state"], "paid", "{payment}: {}", told.body);
@@ -143,7 +163,33 @@ async fn a_killed_server_keeps_every_answered_payment() {
         assert_eq!(first.body["payment"]["id"], again.body["payment"]["id"]);
     }
     assert_eq!(server.stop(), 0);
-    let verified = program.run(&["verify", "--data", "onescan-data/demo"]);
+    let verified = program.run(&["verify"]);
     assert_eq!(verified.status, 0, "{}", verified.stdout);
-    assert!(ledger.answered.len() >= ENOUGH as usize);
+    let left = 1_000_00 - i64::try_from(ledger.answered.len() + ledger.unanswered.len()).unwrap();
+    let shown = program.json(&["person", "show", "ada.berg"]);
+    assert_eq!(shown["available"], format!("{}.{:02} EUR", left / 100, left % 100));
+}
+
+#[tokio::test]
+async fn a_killed_server_keeps_every_answered_payment_sqlite() {
+    a_killed_server_keeps_every_answered_payment(Program::new()).await;
+}
+
+#[tokio::test]
+async fn a_killed_server_keeps_every_answered_payment_postgres() {
+    let Ok(admin_url) = std::env::var(POSTGRES_URL) else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{POSTGRES_URL} must be set in continuous integration"
+        );
+        println!("left out: needs PostgreSQL; run it with `cargo xtask test`");
+        return;
+    };
+    let database = TestDatabase::postgres(&admin_url).await.unwrap();
+    let DbConfig::Postgres(config) = &database.config else {
+        panic!("it is PostgreSQL")
+    };
+    let mut program = Program::new();
+    program.set("ONESCAN__DATABASE__URL", &config.url);
+    a_killed_server_keeps_every_answered_payment(program).await;
 }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Program {
     folder: TempDir,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// What a run came to.
@@ -35,7 +36,13 @@ impl Program {
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
         }
+    }
+
+    /// An environment variable of every run.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.push((name, value.to_owned()));
     }
 
     pub fn path(&self) -> &Path {
@@ -49,6 +56,7 @@ impl Program {
                 command.env_remove(name);
             }
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command
     }
