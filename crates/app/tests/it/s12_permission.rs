@@ -4,6 +4,7 @@
 use onescan_domain::codes::Scenario;
 use serde_json::{Value, json};
 
+use crate::steps::cny;
 use crate::support::builders::Cast;
 use crate::support::machine::START_MS;
 use crate::support::{TestApp, on_both};
@@ -41,6 +42,12 @@ async fn try_pay(app: &TestApp, cast: &Cast, minor: i64, order: &str) -> Result<
         "scan and payment give the same reasons"
     );
     Err(problem["reasons"].clone())
+}
+
+/// Sessions last half a day: the member signs in again at that time.
+async fn at(app: &TestApp, cast: &mut Cast, at_ms: i64) {
+    app.clock.set_ms(at_ms);
+    cast.member.token = app.sign_in(&cast.member.person.login).await;
 }
 
 on_both! {
@@ -87,11 +94,10 @@ on_both! {
         app.top_up(cast.member.person.account, 10_000).await;
         app.services.processing.enable(&cast.member.person, None, None).await.unwrap();
         let own = app.digits_on(&cast.member.token, None, "phone").await;
-        let paid = app.charge(till, &own, 6_000, "A-3").await;
         // The first attempt took the idempotency key; another code is another request.
-        paid.problem(409, "idempotency-key-conflict");
-        let body = json!({"code": own, "amount": {"amount_minor": 6_000, "currency": "CNY"}, "order_number": "A-3"});
-        let paid = app.paying_with(till, &body, "A-3 again".replace(' ', "-").as_str()).send().await.ok(201);
+        app.charge(till, &own, 6_000, "A-3").await.problem(409, "idempotency-key-conflict");
+        let body = json!({"code": own, "amount": cny(6_000), "order_number": "A-3"});
+        let paid = app.paying_with(till, &body, "A-3-again").send().await.ok(201);
         assert_eq!(paid["payment"]["order_number"], "A-3");
         assert_eq!(paid["payment"]["kind"], "user");
         assert_eq!(app.account(cast.member.person.account).await.posted_minor, 4_000);
@@ -193,33 +199,33 @@ on_both! {
     }
 
     async fn s12_a_day_ends_at_midnight_in_the_records_own_zone(app: TestApp) {
-        let cast = app.cast().await;
+        let mut cast = app.cast().await;
         only(&app, &cast, None, "amount_day <= 1000\ncount_day <= 3\nweekday in mon,tue\n").await;
         try_pay(&app, &cast, 1_000, "A-1").await.unwrap();
         // 16:00 UTC is midnight in Shanghai; UTC's own midnight changes nothing.
-        app.clock.set_ms(START_MS + 7 * HOUR_MS - 1);
+        at(&app, &mut cast, START_MS + 7 * HOUR_MS - 1).await;
         let reasons = try_pay(&app, &cast, 1, "A-2").await.unwrap_err();
         assert_eq!(reasons[0]["left"], 0);
-        app.clock.set_ms(START_MS + 7 * HOUR_MS);
+        at(&app, &mut cast, START_MS + 7 * HOUR_MS).await;
         try_pay(&app, &cast, 400, "A-3").await.unwrap();
-        app.clock.set_ms(START_MS + 15 * HOUR_MS);
+        at(&app, &mut cast, START_MS + 15 * HOUR_MS).await;
         let reasons = try_pay(&app, &cast, 700, "A-4").await.unwrap_err();
         assert_eq!(reasons[0]["left"], 600);
-        app.clock.set_ms(START_MS + 31 * HOUR_MS);
+        at(&app, &mut cast, START_MS + 31 * HOUR_MS).await;
         let reasons = try_pay(&app, &cast, 700, "A-5").await.unwrap_err();
         assert_eq!(reasons[0]["dimension"], "weekday", "Wednesday in Shanghai: {reasons}");
     }
 
     async fn s12_a_month_ends_at_midnight_in_the_records_own_zone(app: TestApp) {
-        let cast = app.cast().await;
+        let mut cast = app.cast().await;
         only(&app, &cast, None, "amount_month <= 1000\ncount_month <= 2\n").await;
         try_pay(&app, &cast, 900, "A-1").await.unwrap();
         let december = START_MS + 7 * DAY_MS + 7 * HOUR_MS;
-        app.clock.set_ms(december - 1);
+        at(&app, &mut cast, december - 1).await;
         let reasons = try_pay(&app, &cast, 101, "A-2").await.unwrap_err();
         assert_eq!(reasons[0]["dimension"], "amount_month");
         assert_eq!(reasons[0]["left"], 100);
-        app.clock.set_ms(december);
+        at(&app, &mut cast, december).await;
         try_pay(&app, &cast, 900, "A-3").await.unwrap();
         let reasons = try_pay(&app, &cast, 101, "A-4").await.unwrap_err();
         assert_eq!(reasons[0]["seen"], "1001", "a new month counts from nothing: {reasons}");
@@ -233,5 +239,56 @@ on_both! {
         }
         try_pay(&app, &cast, 1_000, "A-1").await.unwrap();
         try_pay(&app, &cast, 500, "A-2").await.unwrap();
+    }
+
+    async fn s12_a_dry_run_gives_the_same_trace_and_leaves_nothing_behind(app: TestApp) {
+        let cast = app.cast().await;
+        let rule = "amount <= 5000\namount_day <= 6000\nweekday in mon-fri\ncity in 杭州\n";
+        let scenario = only(&app, &cast, None, rule).await;
+        try_pay(&app, &cast, 4_000, "A-1").await.unwrap();
+        let path = format!("/v1/code-records/{}/dry-runs", cast.institution.record.id.as_str());
+        let rehearse = async |minor: i64, at: Option<&str>| {
+            let mut body = json!({
+                "amount": cny(minor),
+                "merchant": cast.merchant.merchant.id.to_string(),
+                "city": "杭州",
+                "person": cast.member.person.id.to_string(),
+            });
+            if let Some(at) = at {
+                body["at"] = at.into();
+            }
+            app.post(&path).bearer(&cast.administrator.token).json(&body).send().await.ok(200)
+        };
+
+        let barred = rehearse(5_500, None).await;
+        assert_eq!(barred["verdict"], "barred");
+        assert_eq!(barred["scenario"]["id"], scenario.id.to_string());
+        let line = |dimension: &str, operator: &str, seen: &str, allowed: &str, holds: bool, left: Option<i64>| {
+            let mut line =
+                json!({"dimension": dimension, "operator": operator, "seen": seen, "allowed": allowed, "holds": holds});
+            if let Some(left) = left {
+                line["left"] = left.into();
+            }
+            line
+        };
+        let trace = json!([
+            line("amount", "<=", "5500", "5000", false, Some(5_000)),
+            line("amount_day", "<=", "9500", "6000", false, Some(2_000)),
+            line("weekday", "in", "mon", "mon-fri", true, None),
+            line("city", "in", "杭州", "杭州", true, None),
+        ]);
+        assert_eq!(barred["trace"], trace, "what holds stands there too");
+
+        // The till is given the failed lines of the same trace.
+        let mut failed = trace.as_array().unwrap()[..2].to_vec();
+        failed.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("holds")));
+        let reasons = try_pay(&app, &cast, 5_500, "A-2").await.unwrap_err();
+        assert_eq!(reasons, json!(failed));
+
+        assert_eq!(rehearse(2_000, None).await["verdict"], "permitted");
+        let saturday = rehearse(2_000, Some("2026-11-28T04:00:00Z")).await;
+        assert_eq!((&saturday["verdict"], &saturday["trace"][2]["seen"]), (&json!("barred"), &json!("sat")));
+        assert_eq!(saturday["trace"][1]["seen"], "2000", "another day counts from nothing");
+        try_pay(&app, &cast, 2_000, "A-3").await.unwrap();
     }
 }

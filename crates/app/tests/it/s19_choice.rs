@@ -26,32 +26,61 @@ async fn asked(app: &TestApp) -> Asked {
     let home = app.profile(&cast.person.record, "Home", &[]).await;
     let work = app.profile(&cast.person.record, "Work", &[]).await;
     let digits = app.own_digits(&cast.person).await;
-    let paid = app.charge(&cast.merchant.cashier_key, &digits, 1_000, "A-1").await.ok(201);
-    assert_eq!(paid["payment"]["state"], "paid", "the question does not hold up the payment");
-    assert_eq!(paid["profile"], json!({"status": "asking", "until": "2026-11-23T09:01:00.000Z"}));
+    let paid = app
+        .charge(&cast.merchant.cashier_key, &digits, 1_000, "A-1")
+        .await
+        .ok(201);
+    assert_eq!(
+        paid["payment"]["state"], "paid",
+        "the question does not hold up the payment"
+    );
+    assert_eq!(
+        paid["profile"],
+        json!({"status": "asking", "until": "2026-11-23T09:01:00.000Z"})
+    );
     let payment = payment_id(&paid);
-    Asked { cast, home, work, payment, digits }
+    Asked {
+        cast,
+        home,
+        work,
+        payment,
+        digits,
+    }
 }
 
 impl Asked {
     async fn question(&self, app: &TestApp) -> Value {
         let open = app.questions(&self.cast.person.token).await;
-        let [question] = &open[..] else { panic!("one question: {open:?}") };
+        let [question] = &open[..] else {
+            panic!("one question: {open:?}")
+        };
         question.clone()
     }
 
     async fn choose(&self, app: &TestApp, question: &Value, profile: &InvoiceProfile) -> Answer {
-        answer(app, &self.cast.person.token, text(question, "/id"), &profile.id.to_string()).await
+        answer(
+            app,
+            &self.cast.person.token,
+            text(question, "/id"),
+            &profile.id.to_string(),
+        )
+        .await
     }
 
     async fn at_till(&self, app: &TestApp) -> Value {
-        app.fetch_profile(&self.cast.merchant.cashier_key, &self.payment).await.ok(200)
+        app.fetch_profile(&self.cast.merchant.cashier_key, &self.payment)
+            .await
+            .ok(200)
     }
 }
 
 async fn answer(app: &TestApp, token: &str, question: &str, profile: &str) -> Answer {
     let path = format!("/v1/people/me/choices/{question}");
-    app.post(&path).bearer(token).json(&json!({"profile": profile})).send().await
+    app.post(&path)
+        .bearer(token)
+        .json(&json!({"profile": profile}))
+        .send()
+        .await
 }
 
 on_both! {
