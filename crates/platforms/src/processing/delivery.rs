@@ -43,6 +43,14 @@ pub enum SecondScan {
     },
 }
 
+/// What an information request about a payment answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Information {
+    Details(Delivered),
+    /// The invoice is issued: there is nothing left to fill in.
+    Issued(Invoice),
+}
+
 /// Why an invoice cannot be taken for a payment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvoiceRefusal {
@@ -70,6 +78,15 @@ impl Processing {
             ProfileAnswer::Settled(profile) => Delivered::Profile(Box::new(profile)),
             ProfileAnswer::Asking(choice) => Delivered::Asking { until: choice.until },
         })
+    }
+
+    /// What a terminal that asks about a payment gets: the profile, and after issuance the issued invoice.
+    /// Rows S13, S16. Source: S \[77\], \[90\].
+    pub async fn information(&self, payment: &Payment) -> Result<Information> {
+        match self.invoice_of(payment).await? {
+            Some(invoice) => Ok(Information::Issued(invoice)),
+            None => self.profile_of(payment).await.map(Information::Details),
+        }
     }
 
     /// An invoice terminal scans the code again.
@@ -142,6 +159,20 @@ impl Processing {
             self.note_unknown(&terminal).await?;
         }
         Ok(asserted)
+    }
+
+    /// The profile after a paid instruction, handed over as by a second scan: from then on the code reads as invoice issued.
+    /// A repeat gets the profile again. Whatever goes wrong here, the mark stands. Row S17. Source: S \[93\].
+    pub async fn hand_over_asserted(&self, payment: &Payment) -> Delivered {
+        let handed_over = match self.hand_over(payment.clone()).await {
+            Ok(SecondScan::Profile { profile, .. }) => Ok(profile),
+            Ok(SecondScan::Issued { .. } | SecondScan::Unpaid) => self.profile_of(payment).await,
+            Err(error) => Err(error),
+        };
+        handed_over.unwrap_or_else(|error| {
+            tracing::warn!(payment.id = %payment.id, error = %error, "the profile follows later");
+            Delivered::Later
+        })
     }
 
     /// The merchant's system tells that it issued the invoice; from now on an information request answers with it.

@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use onescan_domain::codes::CodeText;
 use onescan_platforms::access::Actor;
 use onescan_platforms::payments::AssertPaid;
-use onescan_platforms::processing::delivery::{Delivered, SecondScan};
+use onescan_platforms::processing::delivery::SecondScan;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -51,7 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .caller(Caller::InvoiceTerminal)
             .takes::<PaidElsewhere>()
             .idempotent()
-            .answers::<PaidView<'static>>(StatusCode::CREATED, "Marked, with the buyer's details")
+            .answers::<PaidView<'static>>(StatusCode::CREATED, "Marked; once `profile` is settled the code reads as invoice issued")
             .refuses(CODE_PROBLEMS)
             .refuses(&[Code::NotAllowed, Code::InvalidFields, Code::OrderNumberConflict]),
     ];
@@ -149,7 +149,6 @@ async fn scan(
     State(state): State<AppState>,
     Json(body): Json<NewInvoiceScan>,
 ) -> Result<Response, Problem> {
-    use axum::response::IntoResponse;
     let text = CodeText::parse(&body.code)?;
     let services = &state.services;
     let scanned = services.processing.second_scan(&terminal.facts, &text).await?;
@@ -205,10 +204,6 @@ async fn assert_paid(
     let outcome = processing.assert_paid(request).await?;
     let now = state.services.env.now_ms();
     let outcome = outcome.map_err(|error| Problem::of_pay(error, terminal.trust, now))?;
-    // The mark stands whatever becomes of the details.
-    let profile = processing
-        .profile_of(&outcome.payment)
-        .await
-        .unwrap_or(Delivered::Later);
+    let profile = processing.hand_over_asserted(&outcome.payment).await;
     answer(&outcome, Some(&profile))
 }

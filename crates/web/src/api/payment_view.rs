@@ -6,7 +6,7 @@
 use onescan_domain::invoicing::Invoice;
 use onescan_domain::payments::{Payment, PaymentState, Refund};
 use onescan_domain::profiles::{DeliveryChannel, InvoiceProfile};
-use onescan_platforms::processing::delivery::Delivered;
+use onescan_platforms::processing::delivery::{Delivered, Information};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -145,13 +145,15 @@ impl RefusalView {
 #[schema(title = "InvoiceProfileAnswer")]
 pub struct DeliveredView<'a> {
     /// `settled`: `profile` is the one. `asking`: the buyer is choosing among several until `until`. `none`: the buyer
-    /// entered none that fits. `later`: ask for it at /v1/payments/{payment}/invoice-profile.
+    /// entered none that fits. `later`: ask for it at /v1/payments/{payment}/invoice-profile. `issued`: `invoice` was issued.
     #[schema(value_type = String, example = "settled")]
     pub status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<TitleView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<InvoiceView>,
 }
 
 impl<'a> DeliveredView<'a> {
@@ -159,6 +161,7 @@ impl<'a> DeliveredView<'a> {
         status: "later",
         profile: None,
         until: None,
+        invoice: None,
     };
 
     pub fn of(delivered: &'a Delivered) -> Self {
@@ -168,7 +171,23 @@ impl<'a> DeliveredView<'a> {
             Delivered::Asking { until } => ("asking", None, Some(Moment(*until))),
             Delivered::Later => return Self::LATER,
         };
-        Self { status, profile, until }
+        Self {
+            status,
+            profile,
+            until,
+            invoice: None,
+        }
+    }
+
+    pub fn of_information(information: &'a Information) -> Self {
+        match information {
+            Information::Details(delivered) => Self::of(delivered),
+            Information::Issued(invoice) => Self {
+                status: "issued",
+                invoice: Some(invoice.clone().into()),
+                ..Self::LATER
+            },
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use onescan_domain::payments::batch::{PayOutcome, Replayed};
 use onescan_domain::payments::{Payment, PaymentState};
 use onescan_platforms::access::Actor;
 use onescan_platforms::payments::{CaptureMode, PayRequest, TerminalFacts};
-use onescan_platforms::processing::delivery::Delivered;
+use onescan_platforms::processing::delivery::{Delivered, Information};
 use onescan_platforms::processing::payment::ProfileDelivery;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -277,9 +277,9 @@ async fn invoice_profile(
     let payment = of_merchant(&state, terminal.facts.merchant, id).await?;
     let mut looks = query.wait_ms.div_ceil(LOOK_AGAIN_MS);
     loop {
-        let delivered = state.services.processing.profile_of(&payment).await?;
-        if looks == 0 || !matches!(delivered, Delivered::Asking { .. }) {
-            return Ok(Json(DeliveredView::of(&delivered)).into_response());
+        let information = state.services.processing.information(&payment).await?;
+        if looks == 0 || !matches!(information, Information::Details(Delivered::Asking { .. })) {
+            return Ok(Json(DeliveredView::of_information(&information)).into_response());
         }
         looks -= 1;
         tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)).await;
