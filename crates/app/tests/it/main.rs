@@ -13,6 +13,7 @@ mod s02_code_record;
 mod s04_who_pays;
 mod s05_enabling;
 mod s06_profiles;
+mod s07_institution_code;
 mod s08_dynamic_code;
 mod s09_rendering;
 mod s10_reminders;
