@@ -4,10 +4,14 @@
 mod support;
 
 mod command_line;
+mod concurrency;
 mod configuration;
 mod demo;
 mod harness;
+mod idempotency;
+mod ledger;
 mod restart;
+mod stopping;
 mod s01_one_access_one_code;
 mod s02_code_record;
 mod s04_who_pays;

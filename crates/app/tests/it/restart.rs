@@ -165,7 +165,7 @@ async fn a_killed_server_keeps_every_answered_payment(program: Program) {
     assert_eq!(server.stop(), 0);
     let verified = program.run(&["verify"]);
     assert_eq!(verified.status, 0, "{}", verified.stdout);
-    let left = 1_000_00 - i64::try_from(ledger.answered.len() + ledger.unanswered.len()).unwrap();
+    let left = 100_000 - i64::try_from(ledger.answered.len() + ledger.unanswered.len()).unwrap();
     let shown = program.json(&["person", "show", "ada.berg"]);
     assert_eq!(shown["available"], format!("{}.{:02} EUR", left / 100, left % 100));
 }

@@ -42,7 +42,7 @@ on_both! {
         app.clock.advance_ms(90_000);
         let asked = json!({"kind": "user", "device": "phone-7", "location": "杭州东站"});
         let call = app.post("/v1/service-codes").bearer(&person.token).json(&asked);
-        let shown = Shown::of(call.from_address("203.0.113.9").send().await.ok(201));
+        let shown = Shown::of(call.called_from("203.0.113.9").send().await.ok(201));
         assert_eq!(shown.whole["created_at"], "2026-11-23T09:01:30.000Z");
         assert_eq!(shown.whole["shown_until"], "2026-11-23T09:02:30.000Z");
         let rows = app.query("select id, record_id, person_id, device, address, location, created_at from codes").await;

@@ -24,7 +24,7 @@ on_both! {
             let (_, person) = token(at);
             let session = app.sign_in(&person.person.login).await;
             let asked = json!({"kind": "user", "device": device, "location": location});
-            let call = app.post("/v1/service-codes").bearer(&session).json(&asked).from_address(address);
+            let call = app.post("/v1/service-codes").bearer(&session).json(&asked).called_from(address);
             let code = Shown::of(call.send().await.ok(201));
             app.paid(&cast.merchant.cashier_key, &code.digits, 100, &format!("A-{at}")).await;
             shown.push(code.digits);

@@ -35,7 +35,7 @@ impl Call {
     }
 
     /// The address the connection comes from, else 192.0.2.7.
-    pub fn from_address(mut self, address: &str) -> Self {
+    pub fn called_from(mut self, address: &str) -> Self {
         self.caller = address.parse().unwrap();
         self
     }

@@ -10,8 +10,7 @@ pub mod rows;
 pub mod shown;
 
 pub use app::TestApp;
-pub use builders::{Cast, MemberCast, PersonCast};
-pub use http::{Answer, Call};
+pub use builders::Cast;
 
 /// Makes two tests of each function, one per database engine: `NAME::sqlite` and `NAME::postgres`.
 ///
