@@ -1,6 +1,7 @@
 //! The fonts of a page: which one has a letter, how wide it is, where a line breaks.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use ttf_parser::Face;
 
@@ -14,7 +15,7 @@ pub(super) const SUBSTITUTE: char = '〓';
 /// No line breaks before these.
 const CLOSING: &str = "，。、；：！？）》〉」』】”’%,.;:!?)";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Weight {
     Regular,
     Bold,
@@ -49,6 +50,17 @@ pub(super) struct Run {
 
 pub(super) struct Fonts {
     faces: [Face<'static>; 3],
+    /// Letters that were looked up: a page asks for the same few again and again.
+    known: RefCell<HashMap<(char, Weight), Letter>>,
+}
+
+/// How a letter is drawn.
+#[derive(Clone, Copy)]
+struct Letter {
+    /// `None` when no font has it; then its width is the substitute's.
+    font: Option<FontId>,
+    /// In parts of the font size.
+    width: f32,
 }
 
 impl Fonts {
@@ -56,6 +68,7 @@ impl Fonts {
         let face = |id: FontId| Face::parse(id.data(), 0).expect("the fonts of the program are whole");
         Self {
             faces: FontId::ALL.map(face),
+            known: RefCell::default(),
         }
     }
 
@@ -63,15 +76,33 @@ impl Fonts {
         &self.faces[id as usize]
     }
 
-    /// `None` when no font has it.
-    fn font_of(&self, letter: char, weight: Weight) -> Option<FontId> {
+    fn letter(&self, letter: char, weight: Weight) -> Letter {
+        let mut known = self.known.borrow_mut();
+        *known
+            .entry((letter, weight))
+            .or_insert_with(|| self.look_up(letter, weight))
+    }
+
+    fn look_up(&self, letter: char, weight: Weight) -> Letter {
         let latin = match weight {
             Weight::Regular => FontId::Latin,
             Weight::Bold => FontId::LatinBold,
         };
-        [latin, FontId::Chinese]
+        let font = [latin, FontId::Chinese]
             .into_iter()
-            .find(|id| self.face(*id).glyph_index(letter).is_some())
+            .find(|id| self.face(*id).glyph_index(letter).is_some());
+        let (drawn_by, drawn) = font.map_or((FontId::Chinese, SUBSTITUTE), |id| (id, letter));
+        let face = self.face(drawn_by);
+        let advance = face.glyph_index(drawn).and_then(|glyph| face.glyph_hor_advance(glyph));
+        Letter {
+            font,
+            width: f32::from(advance.unwrap_or_default()) / f32::from(face.units_per_em()),
+        }
+    }
+
+    /// `None` when no font has it.
+    fn font_of(&self, letter: char, weight: Weight) -> Option<FontId> {
+        self.letter(letter, weight).font
     }
 
     /// The text in pieces of one font each; a letter that no font has becomes [`SUBSTITUTE`].
@@ -103,18 +134,9 @@ impl Fonts {
     /// In points at `size`, without kerning.
     pub(super) fn width(&self, text: &str, weight: Weight, size: f32) -> f32 {
         text.chars()
-            .map(|letter| self.letter_width(letter, weight))
+            .map(|letter| self.letter(letter, weight).width)
             .sum::<f32>()
             * size
-    }
-
-    /// In parts of the font size.
-    fn letter_width(&self, letter: char, weight: Weight) -> f32 {
-        let known = self.font_of(letter, weight);
-        let (font, letter) = known.map_or((FontId::Chinese, SUBSTITUTE), |font| (font, letter));
-        let face = self.face(font);
-        let advance = face.glyph_index(letter).and_then(|glyph| face.glyph_hor_advance(glyph));
-        f32::from(advance.unwrap_or_default()) / f32::from(face.units_per_em())
     }
 
     /// Lines of at most `width_max` points: broken at line ends, at spaces, between Chinese characters, and inside a word
@@ -147,7 +169,7 @@ impl Fonts {
         lines: &mut Vec<String>,
     ) {
         for letter in word.chars() {
-            let width = self.letter_width(letter, weight) * size;
+            let width = self.letter(letter, weight).width * size;
             if line.width + width > width_max {
                 line.finish(lines);
             }

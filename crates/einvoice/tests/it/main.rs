@@ -8,4 +8,5 @@ mod pages;
 mod random;
 mod refusals;
 mod round_trip;
+mod titles;
 mod tools;

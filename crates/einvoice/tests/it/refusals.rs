@@ -132,19 +132,21 @@ fn the_foreign_rules_see_a_broken_invoice() {
     assert!(faults.contains("BR-CO-15"), "{faults}");
 }
 
-/// Reading ends within a second, well or not; the machine may be busy, so a slow attempt is repeated once.
+/// Reading ends within a second, well or not; a build that is not optimised may take three. The machine may be busy, so a
+/// slow attempt is repeated once.
 #[expect(clippy::disallowed_methods, reason = "the time it takes is what is tested")]
 fn read_soon(name: &str, bytes: &[u8]) -> Result<xml::ReadInvoice, ReadError> {
+    let allowed = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 });
     let attempt = || {
         let start = Instant::now();
         let result = xml::read(bytes, &Limits::default());
         (start.elapsed(), result)
     };
     let (mut taken, mut result) = attempt();
-    if taken > Duration::from_secs(1) {
+    if taken > allowed {
         (taken, result) = attempt();
     }
-    assert!(taken <= Duration::from_secs(1), "{name} took {taken:?}");
+    assert!(taken <= allowed, "{name} took {taken:?}");
     result
 }
 
@@ -177,6 +179,35 @@ fn hostile_xml_ends_in_an_error() {
     ];
     for (name, text) in cases {
         assert!(read_soon(name, text.as_bytes()).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn hostile_pdfs_end_in_an_error() {
+    let loops = "1 0 obj<</Type/Catalog/Names 1 0 R/Pages 1 0 R/AF[1 0 R]/Kids[1 0 R]>>endobj\n";
+    let trailer = "trailer<</Root 1 0 R/Size 2/Prev 0>>\nstartxref\n0\n%%EOF";
+    let cases = [
+        ("only a head", "%PDF-1.7".to_owned()),
+        ("noise", format!("%PDF-1.7\n{}", "<<[(".repeat(1_000_000))),
+        (
+            "objects without a table",
+            format!("%PDF-1.7\n{}", "1 0 obj<</A 1 0 R>>endobj\n".repeat(100_000)),
+        ),
+        (
+            "loops",
+            format!("%PDF-1.7\n{loops}xref\n0 2\n0000000000 65535 f \n0000000009 00000 n \n{trailer}"),
+        ),
+        ("a table of lies", format!("%PDF-1.7\nxref\n0 4294967295\n{trailer}")),
+        (
+            "a table far away",
+            "%PDF-1.7\nstartxref\n99999999999999999999\n%%EOF".to_owned(),
+        ),
+    ];
+    for (name, text) in cases {
+        assert!(
+            matches!(read_soon(name, text.as_bytes()), Err(ReadError::Unreadable(_))),
+            "{name}"
+        );
     }
 }
 

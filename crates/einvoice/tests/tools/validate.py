@@ -62,6 +62,8 @@ class Judge:
         yield from self.broken_rules(f"EN16931-{syntax}-validation.xsl", text)
         if "xrechnung" in text:
             yield from self.broken_rules(f"XRechnung-{syntax}-validation.xsl", text)
+        elif syntax == "CII" and "peppol" not in text:
+            yield from self.broken_rules("FACTUR-X_EN16931.xslt", text)
 
 
 def embedded(path):
