@@ -66,7 +66,8 @@ statements! {
     // or are listed through their payments.
     DEBITS = concat!(
         "select ", transfer_columns!(), " from transfers where bucket = :bucket and debit_id = :account::text
-         and (kind in ('allotment', 'correction', 'merchant_refund') or phase <> 'posted') and id < :after::text
+         and (kind = 'allotment' or kind = 'correction' or kind = 'merchant_refund' or phase <> 'posted')
+         and id < :after::text
          order by id desc limit :limit"
     );
     CREDITS = concat!(

@@ -325,7 +325,7 @@ create table transfers (
 create unique index transfers_resolution on transfers (bucket, pending_id) where pending_id is not null;
 -- What a payment moved at once is found through `payments_of_account`; of the other kinds one side is the operator's.
 create index transfers_of_debit on transfers (bucket, debit_id, id)
-    where kind in ('allotment', 'correction', 'merchant_refund') or phase <> 'posted';
+    where kind = 'allotment' or kind = 'correction' or kind = 'merchant_refund' or phase <> 'posted';
 create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_refund');
 
 create table payments (

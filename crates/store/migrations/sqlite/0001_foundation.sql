@@ -1,7 +1,8 @@
 -- The foundation: people, institutions, merchants, codes, profiles, payments, ledger.
 -- Every tenant table has `bucket` first in its primary key, unique indexes and foreign keys. Ids are 26 letters,
 -- instants are milliseconds since 1970, money is minor units. Tables that grow with every payment are kept in the order
--- of insertion, so that a batch fills whole pages; the others lie in their primary key.
+-- of insertion, so that a batch fills whole pages; the others lie in their primary key. Checks of such tables spell out
+-- lists of values: for `in` with more than two, SQLite builds a table at every row.
 
 create table settings (
     name text not null primary key,
@@ -298,7 +299,8 @@ create table accounts (
     held_minor integer not null check (held_minor >= 0),
     created_at integer not null,
     primary key (bucket, id),
-    constraint accounts_floor check (kind not in ('person', 'institution', 'sub_institution', 'member') or posted_minor >= held_minor)
+    constraint accounts_floor check (posted_minor >= held_minor
+        or kind <> 'person' and kind <> 'institution' and kind <> 'sub_institution' and kind <> 'member')
 ) strict, without rowid;
 create index accounts_of_owner on accounts (bucket, owner_id, id);
 
@@ -311,7 +313,7 @@ create table transfers (
     amount_minor integer not null check (amount_minor > 0),
     currency text not null,
     kind text not null,
-    phase text not null check (phase in ('posted', 'pending', 'posts', 'voids', 'expires')),
+    phase text not null check (phase = 'posted' or phase = 'pending' or phase = 'posts' or phase = 'voids' or phase = 'expires'),
     pending_id text,
     until_at integer,
     payment_id text,
@@ -319,14 +321,14 @@ create table transfers (
     created_at integer not null,
     primary key (bucket, id),
     check (debit_id <> credit_id),
-    check ((phase in ('posts', 'voids', 'expires')) = (pending_id is not null)),
+    check ((phase = 'posts' or phase = 'voids' or phase = 'expires') = (pending_id is not null)),
     check ((phase = 'pending') = (until_at is not null))
 ) strict;
 -- A pending transfer is resolved at most once.
 create unique index transfers_resolution on transfers (bucket, pending_id) where pending_id is not null;
 -- What a payment moved at once is found through `payments_of_account`; of the other kinds one side is the operator's.
 create index transfers_of_debit on transfers (bucket, debit_id, id)
-    where kind in ('allotment', 'correction', 'merchant_refund') or phase <> 'posted';
+    where kind = 'allotment' or kind = 'correction' or kind = 'merchant_refund' or phase <> 'posted';
 create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_refund');
 
 create table payments (
@@ -346,7 +348,8 @@ create table payments (
     amount_minor integer not null check (amount_minor > 0),
     currency text not null,
     subject text,
-    state text not null check (state in ('authorised', 'paid', 'paid_elsewhere', 'refused', 'voided', 'expired', 'reversed')),
+    state text not null check (state = 'paid' or state = 'authorised' or state = 'paid_elsewhere' or state = 'refused'
+        or state = 'voided' or state = 'expired' or state = 'reversed'),
     state_at integer not null,
     transfer_id text,
     hold_until integer,
