@@ -9,9 +9,23 @@ use std::str::FromStr;
 use crate::bucket::Bucket;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const NO_DIGIT: u8 = 0xff;
+/// What each byte stands for, in either case of letters.
+const DIGITS: [u8; 256] = digits();
 const RANDOM_BITS: u32 = 68;
 /// Letters in the text form of an id, without prefix.
 pub const ID_LETTERS: usize = 26;
+
+const fn digits() -> [u8; 256] {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        digits[ALPHABET[value] as usize] = value as u8;
+        digits[ALPHABET[value].to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    digits
+}
 
 /// The number inside every id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,17 +60,23 @@ impl RawId {
         if text.len() != ID_LETTERS {
             return None;
         }
-        let mut value: u128 = 0;
-        for (position, letter) in text.bytes().enumerate() {
-            let digit = ALPHABET
+        let digit = |letter: &u8| {
+            Some(DIGITS[usize::from(*letter)])
+                .filter(|digit| *digit != NO_DIGIT)
+                .map(u64::from)
+        };
+        let fold = |letters: &[u8]| {
+            letters
                 .iter()
-                .position(|known| *known == letter.to_ascii_lowercase())? as u128;
-            if position == 0 && digit > 7 {
-                return None;
-            }
-            value = value << 5 | digit;
-        }
-        Some(Self(value))
+                .try_fold(0u64, |value, letter| Some(value << 5 | digit(letter)?))
+        };
+        // 26 letters carry 130 bits; the first may use only three of its five. Two halves fit a machine word each.
+        let (first, rest) = text.as_bytes().split_at(2);
+        let (high, low) = rest.split_at(12);
+        let top = fold(first).filter(|top| *top < 1 << 8)?;
+        Some(Self(
+            u128::from(top) << 120 | u128::from(fold(high)?) << 60 | u128::from(fold(low)?),
+        ))
     }
 
     pub fn number(self) -> u128 {
@@ -67,8 +87,11 @@ impl RawId {
 impl fmt::Display for RawId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut letters = [0u8; ID_LETTERS];
-        for (position, letter) in letters.iter_mut().enumerate() {
-            *letter = ALPHABET[(self.0 >> (5 * (ID_LETTERS - 1 - position))) as usize & 31];
+        let mut parts = [(self.0 >> 120) as u64, (self.0 >> 60) as u64, self.0 as u64];
+        for (position, letter) in letters.iter_mut().enumerate().rev() {
+            let part = &mut parts[(position + 10) / 12];
+            *letter = ALPHABET[(*part & 31) as usize];
+            *part >>= 5;
         }
         f.write_str(std::str::from_utf8(&letters).expect("the alphabet is ASCII"))
     }

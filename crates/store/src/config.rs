@@ -59,7 +59,7 @@ impl SqliteConfig {
             durability: Durability::Full,
             queue_length: 4_096,
             batch_max: 256,
-            checkpoint_pages: 500,
+            checkpoint_pages: 2_000,
             read_connections: 4,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 65_536,

@@ -308,8 +308,9 @@ async fn open_postgres(config: &PostgresConfig) -> Result<PostgresDb, DbError> {
         writers: Arc::new(writers),
         readers: PostgresPool::new(config, PostgresAccess::ReadOnly)?,
         begin_long_read: format!(
-            "begin isolation level repeatable read read only; set local statement_timeout = {}",
-            config.long_statement_timeout.as_millis()
+            "begin isolation level repeatable read read only; set local statement_timeout = {}; {}",
+            config.long_statement_timeout.as_millis(),
+            postgres::FREE_PLANS
         ),
     })
 }

@@ -133,6 +133,14 @@ impl PostgresPool {
     }
 }
 
+/// A plan made while the tables are young is kept for the session's life, and would read whole tables when they have
+/// grown. Every statement here but those of long reads looks rows up by key.
+const KEYED_PLANS: &str = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+
+/// What long reads begin with, since they may read much: the planner's own choice.
+pub(crate) const FREE_PLANS: &str =
+    "set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on";
+
 fn settings(config: &PostgresConfig, access: PostgresAccess) -> String {
     let read_only = match access {
         PostgresAccess::ReadOnly => "on",
@@ -141,7 +149,7 @@ fn settings(config: &PostgresConfig, access: PostgresAccess) -> String {
     format!(
         "set statement_timeout = {}; set lock_timeout = {}; \
          set idle_in_transaction_session_timeout = {}; set default_transaction_read_only = {read_only}; \
-         set default_transaction_isolation = 'read committed'",
+         set default_transaction_isolation = 'read committed'; {KEYED_PLANS}",
         config.statement_timeout.as_millis(),
         config.lock_timeout.as_millis(),
         config.idle_in_transaction_timeout.as_millis(),

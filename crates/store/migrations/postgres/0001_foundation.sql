@@ -457,6 +457,9 @@ create table outbox (
     primary key (bucket, id)
 );
 
+-- The oldest work is found without reading what rests.
+create index outbox_due on outbox (next_at, bucket, id);
+
 create table alarms (
     bucket smallint not null,
     id text not null,

@@ -461,6 +461,9 @@ create table outbox (
     primary key (bucket, id)
 ) strict;
 
+-- The oldest work is found without reading what rests.
+create index outbox_due on outbox (next_at, bucket, id);
+
 create table alarms (
     bucket integer not null,
     id text not null,
