@@ -109,16 +109,7 @@ impl MerchantCommand {
                 name,
                 city,
                 category,
-            } => {
-                let new = NewStore { name, category, city };
-                let store = services.merchants.add_store(merchant, new).await??;
-                let shown = Record::new()
-                    .with("id", store.id.to_string())
-                    .with("name", store.name)
-                    .with("city", store.city)
-                    .with("category", store.category.map(|category| format!("{category:04}")));
-                desk.output.record(shown)?;
-            }
+            } => add_store(desk, services, merchant, NewStore { name, category, city }).await?,
             Self::Terminal {
                 merchant,
                 name,
@@ -127,10 +118,6 @@ impl MerchantCommand {
                 limited,
                 may_assert_paid,
             } => {
-                let role = match role {
-                    Role::Cashier => TerminalRole::Cashier,
-                    Role::Invoice => TerminalRole::Invoice,
-                };
                 let trust = if limited {
                     TerminalTrust::Limited
                 } else {
@@ -139,15 +126,11 @@ impl MerchantCommand {
                 let new = NewTerminal {
                     store,
                     name,
-                    role,
+                    role: role.into(),
                     trust,
                     may_assert_paid,
                 };
-                let (terminal, key) = services.merchants.add_terminal(merchant, new).await??;
-                let shown = key_record(&key)
-                    .with("terminal", terminal.id.to_string())
-                    .with("role", terminal.role.name());
-                desk.output.record(shown)?;
+                add_terminal(desk, services, merchant, new).await?;
             }
             Self::BackOffice { merchant, name } => {
                 find(services, merchant).await?;
@@ -164,6 +147,33 @@ impl MerchantCommand {
         house.close().await;
         Ok(Finding::Well)
     }
+}
+
+impl From<Role> for TerminalRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Cashier => Self::Cashier,
+            Role::Invoice => Self::Invoice,
+        }
+    }
+}
+
+async fn add_store(desk: &Desk, services: &Services, merchant: MerchantId, new: NewStore) -> Result<()> {
+    let store = services.merchants.add_store(merchant, new).await??;
+    let shown = Record::new()
+        .with("id", store.id.to_string())
+        .with("name", store.name)
+        .with("city", store.city)
+        .with("category", store.category.map(|category| format!("{category:04}")));
+    desk.output.record(shown)
+}
+
+async fn add_terminal(desk: &Desk, services: &Services, merchant: MerchantId, new: NewTerminal) -> Result<()> {
+    let (terminal, key) = services.merchants.add_terminal(merchant, new).await??;
+    let shown = key_record(&key)
+        .with("terminal", terminal.id.to_string())
+        .with("role", terminal.role.name());
+    desk.output.record(shown)
 }
 
 fn record(merchant: &Merchant) -> Record {
