@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "a box of tools; not every test takes every one")]
 mod support;
 
+mod browser;
 mod command_line;
 mod concurrency;
 mod configuration;

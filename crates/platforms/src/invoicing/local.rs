@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use onescan_domain::ids::{InvoiceId, PaymentId};
 use onescan_domain::invoicing::Invoice;
 
-use super::{InvoiceStore, Invoicing, Issue, IssueRefusal};
+use super::{InvoiceStore, Invoicing, Issue, IssueRefusal, Issued, Made};
 use crate::env::Env;
 use crate::error::Result;
 
@@ -29,7 +29,7 @@ impl LocalInvoicing {
 
 #[async_trait]
 impl Invoicing for LocalInvoicing {
-    async fn issue(&self, issue: Issue) -> Result<Result<Invoice, IssueRefusal>> {
+    async fn issue(&self, issue: Issue) -> Result<Result<Issued, IssueRefusal>> {
         let Issue {
             payment,
             profile,
@@ -45,16 +45,23 @@ impl Invoicing for LocalInvoicing {
         };
         let kept = self.store.insert_or_find(&wanted).await?;
         if kept.id == id {
-            return Ok(Ok(kept));
+            return Ok(Ok(Issued {
+                invoice: kept,
+                made: Made::Now,
+            }));
         }
-        let Some(number) = number else { return Ok(Ok(kept)) };
+        let before = |invoice| Issued {
+            invoice,
+            made: Made::Before,
+        };
+        let Some(number) = number else { return Ok(Ok(before(kept))) };
         if kept.number.is_none() {
             self.store.set_number(payment.bucket(), payment, &number).await?;
         }
         // The first number that was told stays, also when two are told at once.
         let kept = self.store.find(vec![payment]).await?.pop().flatten().unwrap_or(kept);
         Ok(if kept.number.as_ref() == Some(&number) {
-            Ok(kept)
+            Ok(before(kept))
         } else {
             Err(IssueRefusal::Issued(kept))
         })

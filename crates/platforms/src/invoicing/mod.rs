@@ -20,6 +20,20 @@ pub struct Issue {
     pub number: Option<String>,
 }
 
+/// A payment's invoice, and whether this call made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    pub invoice: Invoice,
+    pub made: Made,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    Now,
+    /// By an earlier call, or one at the same time.
+    Before,
+}
+
 /// Why an invoice is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssueRefusal {
@@ -31,9 +45,9 @@ pub enum IssueRefusal {
 #[async_trait]
 pub trait Invoicing: Send + Sync {
     /// Records the invoice of a payment; from now on the code reads as invoice issued. At most one per payment: a repeat
-    /// returns the first, a number is added to an invoice that had none, another number is refused. The profile stays
+    /// returns the first and says so, a number is added to an invoice that had none, another number is refused. The profile stays
     /// that of the first call.
-    async fn issue(&self, issue: Issue) -> Result<Result<Invoice, IssueRefusal>>;
+    async fn issue(&self, issue: Issue) -> Result<Result<Issued, IssueRefusal>>;
     /// The invoices of payments, in order.
     async fn find(&self, payments: Vec<PaymentId>) -> Result<Vec<Option<Invoice>>>;
 }

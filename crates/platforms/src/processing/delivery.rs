@@ -10,7 +10,7 @@ use onescan_domain::profiles::{InvoiceProfile, ProfileChoice};
 use super::Processing;
 use super::payment::ScanRefusal;
 use crate::error::Result;
-use crate::invoicing::{Issue, IssueRefusal};
+use crate::invoicing::{Issue, IssueRefusal, Issued, Made};
 use crate::payments::{AssertPaid, TerminalFacts};
 use crate::profiles::{ChooseRefusal, ProfileAnswer, ProfileRequest};
 
@@ -136,8 +136,14 @@ impl Processing {
                 profile: Some(chosen.id),
                 number: None,
             };
-            if let Err(IssueRefusal::Issued(invoice)) = self.parts.invoicing.issue(issue).await? {
-                return Ok(SecondScan::Issued { payment, invoice });
+            match self.parts.invoicing.issue(issue).await? {
+                Ok(Issued { made: Made::Now, .. }) => {}
+                // Another terminal scanned at the same time and has the details.
+                Ok(Issued {
+                    invoice,
+                    made: Made::Before,
+                })
+                | Err(IssueRefusal::Issued(invoice)) => return Ok(SecondScan::Issued { payment, invoice }),
             }
         }
         Ok(SecondScan::Profile { payment, profile })
@@ -200,7 +206,7 @@ impl Processing {
                 number,
             })
             .await?;
-        Ok(issued.map_err(InvoiceRefusal::from))
+        Ok(issued.map(|issued| issued.invoice).map_err(InvoiceRefusal::from))
     }
 
     /// The invoice of a payment, once there is one.

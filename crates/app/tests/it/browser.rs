@@ -1,0 +1,195 @@
+//! Two browsers at one server, as two people use it: a person shows a code, a cashier takes it, both pages show the result.
+
+mod driver;
+
+use serde_json::Value;
+
+use crate::support::program::{Program, Running};
+use driver::{Browser, Driver, ENTER, ESCAPE, TAB};
+
+/// A demo server and the program that drives browsers.
+struct Stage {
+    server: Running,
+    driver: Driver,
+    /// Outlives the server.
+    _program: Program,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let program = Program::new();
+        Self {
+            server: program.start(&["demo", "--port", "0"]),
+            driver: Driver::start(),
+            _program: program,
+        }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("http://{}{path}", self.server.address)
+    }
+
+    fn one_of<'s>(&'s self, list: &str, field: &str, value: &str, role: Option<&str>) -> &'s Value {
+        let all = self.server.said[list].as_array().unwrap();
+        let fits = |one: &&Value| one[field] == value && role.is_none_or(|role| one["role"] == role);
+        all.iter()
+            .find(fits)
+            .unwrap_or_else(|| panic!("no {value} among {list}: {all:#?}"))
+    }
+
+    /// A browser in which a person has signed in and looks at their code.
+    async fn person(&self, login: &str) -> Browser {
+        let password = self.one_of("people", "login", login, None)["password"]
+            .as_str()
+            .unwrap();
+        let mut browser = self.driver.browser().await;
+        browser.open(&self.at("/sign-in")).await;
+        browser.press(&format!("{login}{TAB}{password}{ENTER}")).await;
+        browser.wait_for("#panel[data-left-ms]", "").await;
+        assert_eq!(browser.path().await, "/code");
+        browser
+    }
+
+    /// A browser in which a merchant's terminal of that role has signed in with its key.
+    async fn terminal(&self, merchant: &str, role: &str) -> Browser {
+        let key = self.one_of("terminals", "merchant", merchant, Some(role))["key"]
+            .as_str()
+            .unwrap();
+        let mut browser = self.driver.browser().await;
+        browser.open(&self.at("/till/sign-in")).await;
+        browser.press(&format!("{key}{ENTER}")).await;
+        browser.wait_for("form[data-till]", "").await;
+        browser
+    }
+}
+
+/// The digits on a person's page, as a hand scanner reads them.
+async fn shown_digits(person: &mut Browser) -> String {
+    person.click("details.digits summary").await;
+    let shown = person.wait_for("details.digits .mono", "").await;
+    let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(digits.len(), 18, "{shown}");
+    digits
+}
+
+#[tokio::test]
+async fn a_person_shows_a_code_and_a_cashier_takes_it_by_keyboard_alone() {
+    let stage = Stage::set();
+    let mut person = stage.person("sofia.rossi").await;
+    let mut till = stage.terminal("Café Morgenrot", "cashier").await;
+    assert_eq!(till.path().await, "/till");
+
+    // The amount is typed, then the scanner types the digits and Enter: nothing is clicked.
+    let digits = shown_digits(&mut person).await;
+    till.press(&format!("12.50{ENTER}")).await;
+    till.press(&format!("{digits}{ENTER}")).await;
+    till.wait_for("#verdict.paid .amount", "12.50").await;
+    person.wait_for("#live .verdict.paid .amount", "12.50").await;
+    person.wait_for("#live .verdict.paid", "Café Morgenrot").await;
+
+    // Both go on by themselves: an empty form under the cursor, and another code.
+    till.press("7").await;
+    let typed = till
+        .run("return document.activeElement.name + '=' + document.activeElement.value")
+        .await;
+    assert_eq!(typed, "amount=7");
+    till.press(ESCAPE).await;
+    person.wait_for("#panel[data-left-ms]", "").await;
+    assert_ne!(shown_digits(&mut person).await, digits);
+
+    // The same code at a second sale is refused, and says why; amount and cursor wait for another code.
+    till.press(&format!("3{ENTER}")).await;
+    till.press(&format!("{digits}{ENTER}")).await;
+    till.wait_for("#verdict.refused .word", "used already").await;
+    let state = till
+        .run("return [document.querySelector('[data-amount]').value, document.activeElement.name]")
+        .await;
+    assert_eq!(state, serde_json::json!(["3", "code"]));
+    let next = shown_digits_again(&mut person).await;
+    till.press(&format!("{next}{ENTER}")).await;
+    till.wait_for("#verdict.paid .amount", "3.00").await;
+
+    person.check_console().await;
+    till.check_console().await;
+    person.close().await;
+    till.close().await;
+}
+
+/// The digits where their box is open already.
+async fn shown_digits_again(person: &mut Browser) -> String {
+    let shown = person.wait_for("details.digits[open] .mono", "").await;
+    shown.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[tokio::test]
+async fn a_scan_before_the_amount_is_kept_until_the_amount_is_there() {
+    let stage = Stage::set();
+    let mut person = stage.person("sofia.rossi").await;
+    let mut till = stage.terminal("Café Morgenrot", "cashier").await;
+    let digits = shown_digits(&mut person).await;
+    // The cursor stands in the amount; the scanner types there.
+    till.press(&format!("{digits}{ENTER}")).await;
+    till.wait_for("form[data-till]", "").await;
+    till.press(&format!("4.20{ENTER}")).await;
+    till.wait_for("#verdict.paid .amount", "4.20").await;
+    person.wait_for("#live .verdict.paid .amount", "4.20").await;
+    person.check_console().await;
+    till.check_console().await;
+    person.close().await;
+    till.close().await;
+}
+
+#[tokio::test]
+async fn the_person_is_asked_for_a_profile_and_till_and_invoice_terminal_get_it() {
+    let stage = Stage::set();
+    let mut person = stage.person("li.lei").await;
+    let mut till = stage.terminal("小巷食堂", "cashier").await;
+    let digits = shown_digits(&mut person).await;
+    till.press(&format!("28{ENTER}")).await;
+    till.press(&format!("{digits}{ENTER}")).await;
+    till.wait_for("#verdict.paid .amount", "28.00").await;
+    till.wait_for("#verdict [hx-get*='/profile']", "").await;
+
+    // The question comes to the person's page; the second answer, not the default, reaches the till.
+    let second = "[data-question] .pick button:nth-of-type(2)";
+    let answer = person.wait_for(second, "").await;
+    let title = answer.lines().next().unwrap().to_owned();
+    person.click(second).await;
+    person.wait_for("[data-settled]", &title).await;
+    till.wait_for("#verdict .inset", &title).await;
+    assert_eq!(
+        till.count("#verdict [hx-get*='/profile']").await,
+        0,
+        "it waits no longer"
+    );
+
+    let mut invoices = stage.terminal("小巷食堂", "invoice").await;
+    invoices.press(&format!("{digits}{ENTER}")).await;
+    invoices.wait_for("#verdict.paid", &title).await;
+    invoices.press(&format!("{digits}{ENTER}")).await;
+    invoices.wait_for("#verdict.waiting", "28.00").await;
+
+    for mut browser in [person, till, invoices] {
+        browser.check_console().await;
+        browser.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_script_inside_a_page_is_stopped_and_the_console_tells() {
+    let stage = Stage::set();
+    let mut browser = stage.driver.browser().await;
+    browser.open(&stage.at("/sign-in")).await;
+    browser.check_console().await;
+    let inject = "const script = document.createElement('script');
+                  script.textContent = 'document.title = \"taken over\"';
+                  document.body.append(script);
+                  return document.title;";
+    assert_ne!(browser.run(inject).await, "taken over");
+    let complaints = browser.complaints().await;
+    assert!(
+        complaints.iter().any(|text| text.contains("Content Security Policy")),
+        "{complaints:?}"
+    );
+    browser.close().await;
+}

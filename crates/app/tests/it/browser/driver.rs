@@ -1,0 +1,218 @@
+//! A browser that is driven over WebDriver: Debian's Chromium, through its `chromedriver`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use onescan_app::http_client::{Ask, Client};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// WebDriver's names of keys.
+pub const ENTER: &str = "\u{e007}";
+pub const TAB: &str = "\u{e004}";
+pub const ESCAPE: &str = "\u{e00c}";
+
+/// The field under which WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// Looks at a page until what is waited for is there.
+const LOOKS_MAX: u32 = 400;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The program that drives browsers; it ends when this is dropped, and its browsers with it.
+#[derive(Debug)]
+pub struct Driver {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Driver {
+    /// Starts it on a free port.
+    pub fn start() -> Self {
+        let mut command = Command::new("chromedriver");
+        command
+            .args(["--port=0", "--log-level=SEVERE"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .expect("chromedriver is there; `cargo xtask install` installs it");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines.map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        let port: u16 = port.expect("chromedriver says its port");
+        Self {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+        }
+    }
+
+    /// A browser of its own, with cookies of its own, as wide as a desktop's.
+    pub async fn browser(&self) -> Browser {
+        let data = tempfile::tempdir().unwrap();
+        let user_data = format!("--user-data-dir={}", data.path().display());
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1280,1000",
+            &user_data,
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }}});
+        let mut client = Client::connect(self.address).await.unwrap();
+        let made = send(&mut client, "POST", "/session", Some(wanted)).await;
+        let session = made["sessionId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no session: {made}"))
+            .to_owned();
+        Browser {
+            client,
+            session,
+            _data: data,
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Asked first, so that it ends its browsers; then made sure of.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+async fn send(client: &mut Client, method: &str, path: &str, body: Option<Value>) -> Value {
+    let ask = Ask {
+        method: method.parse().unwrap(),
+        path: path.to_owned(),
+        bearer: None,
+        idempotency_key: None,
+        body,
+    };
+    client.ask(&ask).await.unwrap().body["value"].take()
+}
+
+/// One browser with one page.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    session: String,
+    _data: TempDir,
+}
+
+impl Browser {
+    async fn command(&mut self, path: &str, body: Value) -> Value {
+        let path = format!("/session/{}/{path}", self.session);
+        let value = send(&mut self.client, "POST", &path, Some(body)).await;
+        assert!(value["error"].is_null(), "{path}: {value}");
+        value
+    }
+
+    pub async fn open(&mut self, address: &str) {
+        self.command("url", json!({"url": address})).await;
+    }
+
+    /// What a function body returns.
+    pub async fn run(&mut self, script: &str) -> Value {
+        self.command("execute/sync", json!({"script": script, "args": []}))
+            .await
+    }
+
+    /// What a function body hands to its last argument, once it does.
+    pub async fn run_async(&mut self, script: &str) -> Value {
+        self.command("execute/async", json!({"script": script, "args": []}))
+            .await
+    }
+
+    /// Waits until an element is there that `selector` finds and that contains `text`; its whole text.
+    pub async fn wait_for(&mut self, selector: &str, text: &str) -> String {
+        let found = json!([selector, text]);
+        let script = format!(
+            "const [selector, text] = {found};
+             const all = [...document.querySelectorAll(selector)];
+             return all.map((one) => one.innerText ?? one.textContent).find((one) => one.includes(text)) ?? null;"
+        );
+        for _ in 0..LOOKS_MAX {
+            if let Value::String(found) = self.run(&script).await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let shown = self
+            .run("return location.pathname + '\\n' + document.body.innerText")
+            .await;
+        panic!("{selector} with {text:?} never came; the page shows {shown}");
+    }
+
+    pub async fn count(&mut self, selector: &str) -> u64 {
+        let script = format!("return document.querySelectorAll({}).length", json!(selector));
+        self.run(&script).await.as_u64().unwrap()
+    }
+
+    pub async fn path(&mut self) -> String {
+        self.run("return location.pathname").await.as_str().unwrap().to_owned()
+    }
+
+    /// Clicks as a pointer does: what is covered or hidden cannot be clicked.
+    pub async fn click(&mut self, selector: &str) {
+        let found = self
+            .command("element", json!({"using": "css selector", "value": selector}))
+            .await;
+        let element = found[ELEMENT].as_str().unwrap().to_owned();
+        self.command(&format!("element/{element}/click"), json!({})).await;
+    }
+
+    /// Presses keys one after the other, wherever the cursor stands.
+    pub async fn press(&mut self, keys: &str) {
+        let events = |key: char| {
+            [
+                json!({"type": "keyDown", "value": key}),
+                json!({"type": "keyUp", "value": key}),
+            ]
+        };
+        let actions: Vec<Value> = keys.chars().flat_map(events).collect();
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": actions});
+        self.command("actions", json!({"actions": [keyboard]})).await;
+    }
+
+    /// As if the person had chosen `light` or `dark` for everything.
+    pub async fn prefer(&mut self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let body = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
+        self.command("goog/cdp/execute", body).await;
+    }
+
+    /// What the console told since it was last asked that is worse than a note; among it whatever the content security
+    /// policy stopped.
+    pub async fn complaints(&mut self) -> Vec<String> {
+        let log = self.command("se/log", json!({"type": "browser"})).await;
+        let worse = log
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| !["INFO", "DEBUG"].map(Value::from).contains(&entry["level"]));
+        worse.map(|entry| entry["message"].to_string()).collect()
+    }
+
+    pub async fn check_console(&mut self) {
+        assert_eq!(self.complaints().await, Vec::<String>::new());
+    }
+
+    pub async fn close(mut self) {
+        let path = format!("/session/{}", self.session);
+        send(&mut self.client, "DELETE", &path, None).await;
+    }
+}
