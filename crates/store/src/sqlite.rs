@@ -55,8 +55,9 @@ impl SqliteConnection {
     }
 
     pub(crate) fn query(&mut self, statement: &Statement, parameters: &[Value]) -> Result<Vec<Row>, DbError> {
-        let result = query_all(&self.connection, statement, parameters);
-        result.map_err(|error| self.explain(statement.name(), error))
+        let result = query_each(&self.connection, statement, [parameters]);
+        let rows = result.map(|mut found| found.pop().unwrap_or_default());
+        rows.map_err(|error| self.explain(statement.name(), error))
     }
 
     pub(crate) fn execute(&mut self, statement: &Statement, parameters: &[Value]) -> Result<u64, DbError> {
@@ -65,9 +66,8 @@ impl SqliteConnection {
     }
 
     pub(crate) fn query_each(&mut self, statement: &Statement, sets: &[Vec<Value>]) -> Result<Vec<Vec<Row>>, DbError> {
-        sets.iter()
-            .map(|parameters| self.query(statement, parameters))
-            .collect()
+        let result = query_each(&self.connection, statement, sets.iter().map(Vec::as_slice));
+        result.map_err(|error| self.explain(statement.name(), error))
     }
 
     pub(crate) fn execute_each(&mut self, statement: &Statement, sets: &[Vec<Value>]) -> Result<u64, DbError> {
@@ -228,9 +228,20 @@ fn configure(connection: &Connection, config: &SqliteConfig, access: SqliteAcces
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))
 }
 
-fn query_all(connection: &Connection, statement: &Statement, parameters: &[Value]) -> rusqlite::Result<Vec<Row>> {
+/// The rows of each parameter set; the statement is looked up once.
+fn query_each<'p>(
+    connection: &Connection,
+    statement: &Statement,
+    sets: impl IntoIterator<Item = &'p [Value]>,
+) -> rusqlite::Result<Vec<Vec<Row>>> {
     let mut prepared = connection.prepare_cached(&statement.forms().sqlite)?;
-    bind(&mut prepared, parameters)?;
+    sets.into_iter()
+        .map(|parameters| query_all(&mut prepared, parameters))
+        .collect()
+}
+
+fn query_all(prepared: &mut rusqlite::Statement<'_>, parameters: &[Value]) -> rusqlite::Result<Vec<Row>> {
+    bind(prepared, parameters)?;
     let columns = prepared.column_count();
     let mut found = Vec::new();
     let mut rows = prepared.raw_query();
