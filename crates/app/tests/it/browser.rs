@@ -176,11 +176,17 @@ async fn the_person_is_asked_for_a_profile_and_till_and_invoice_terminal_get_it(
 }
 
 #[tokio::test]
-async fn a_script_inside_a_page_is_stopped_and_the_console_tells() {
+async fn a_script_inside_a_page_is_stopped_and_what_is_wrong_is_found() {
     let stage = Stage::set();
     let mut browser = stage.driver.browser().await;
     browser.open(&stage.at("/sign-in")).await;
     browser.check_console().await;
+    browser.run("document.querySelector('main').append(new Image())").await;
+    let barriers = browser.barriers().await;
+    assert!(
+        barriers.iter().any(|text| text.starts_with("image-alt")),
+        "{barriers:?}"
+    );
     let inject = "const script = document.createElement('script');
                   script.textContent = 'document.title = \"taken over\"';
                   document.body.append(script);
@@ -192,4 +198,90 @@ async fn a_script_inside_a_page_is_stopped_and_the_console_tells() {
         "{complaints:?}"
     );
     browser.close().await;
+}
+
+/// A phone, and a desktop.
+const WIDTHS: [u32; 2] = [390, 1280];
+
+/// The page as it stands has no barrier in light and dark, and fits the screen of a phone.
+async fn check_page(browser: &mut Browser, name: &str) {
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme).await;
+        let barriers = browser.barriers().await;
+        assert!(barriers.is_empty(), "{name}, {scheme}: {barriers:#?}");
+    }
+    for width in WIDTHS {
+        browser.widen(width).await;
+        let too_wide = browser
+            .run("return document.documentElement.scrollWidth - innerWidth")
+            .await;
+        assert!(
+            too_wide.as_i64().unwrap() <= 0,
+            "{name} is {too_wide} too wide for {width}"
+        );
+    }
+    browser.check_console().await;
+}
+
+async fn check_path(stage: &Stage, browser: &mut Browser, path: &str) {
+    browser.open(&stage.at(path)).await;
+    check_page(browser, path).await;
+}
+
+#[tokio::test]
+async fn a_persons_pages_have_no_barriers_in_light_and_dark() {
+    let stage = Stage::set();
+    let mut nobody = stage.driver.browser().await;
+    for path in ["/", "/sign-in", "/sign-up", "/till/sign-in"] {
+        check_path(&stage, &mut nobody, path).await;
+    }
+    nobody.close().await;
+    let mut person = stage.person("li.lei").await;
+    for path in [
+        "/",
+        "/code",
+        "/profiles",
+        "/profiles/new",
+        "/payments",
+        "/privacy",
+        "/account",
+    ] {
+        check_path(&stage, &mut person, path).await;
+    }
+    person.open(&stage.at("/payments")).await;
+    person.click("main a[href^='/payments/pay_']").await;
+    person.wait_for("main h1", "").await;
+    check_page(&mut person, "a payment").await;
+    person.close().await;
+}
+
+#[tokio::test]
+async fn the_terminals_pages_have_no_barriers_in_light_and_dark() {
+    let stage = Stage::set();
+    let mut person = stage.person("li.lei").await;
+    let mut till = stage.terminal("小巷食堂", "cashier").await;
+    check_page(&mut till, "a till that is ready").await;
+    let digits = shown_digits(&mut person).await;
+    till.press(&format!("28{ENTER}")).await;
+    till.press(&format!("{digits}{ENTER}")).await;
+    till.wait_for("#verdict.paid .amount", "28.00").await;
+    check_page(&mut till, "a till with a paid verdict").await;
+    person.wait_for("[data-question] .pick button", "").await;
+    check_page(&mut person, "a code page with a question").await;
+    till.press(&format!("28{ENTER}")).await;
+    till.press(&format!("{digits}{ENTER}")).await;
+    till.wait_for("#verdict.refused", "").await;
+    check_page(&mut till, "a till with a refused verdict").await;
+    check_path(&stage, &mut till, "/till/sales").await;
+    check_path(&stage, &mut till, "/till/last").await;
+
+    let mut invoices = stage.terminal("小巷食堂", "invoice").await;
+    check_page(&mut invoices, "an invoice terminal that is ready").await;
+    let unpaid = shown_digits(&mut person).await;
+    invoices.press(&format!("{unpaid}{ENTER}")).await;
+    invoices.wait_for("#verdict.waiting form", "").await;
+    check_page(&mut invoices, "an invoice terminal with an unpaid code").await;
+    for browser in [person, till, invoices] {
+        browser.close().await;
+    }
 }

@@ -20,6 +20,15 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const LOOKS_MAX: u32 = 400;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Deque's checker of accessibility.
+const AXE: &str = include_str!("vendor/axe-core-4.14.1/axe.min.js");
+const RUN_AXE: &str = "
+    const done = arguments[arguments.length - 1];
+    axe.run(document, { resultTypes: ['violations'] }).then(
+      (found) => done(found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html} ${node.failureSummary}`))),
+      (error) => done(String(error)),
+    );";
+
 /// The program that drives browsers; it ends when this is dropped, and its browsers with it.
 #[derive(Debug)]
 pub struct Driver {
@@ -188,11 +197,33 @@ impl Browser {
         self.command("actions", json!({"actions": [keyboard]})).await;
     }
 
-    /// As if the person had chosen `light` or `dark` for everything.
+    /// As on a device that prefers `light` or `dark`, and nothing that moves.
     pub async fn prefer(&mut self, scheme: &str) {
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        let body = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
-        self.command("goog/cdp/execute", body).await;
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
+        self.emulate("Emulation.setEmulatedMedia", json!({"features": features}))
+            .await;
+    }
+
+    /// As on a screen of this many points across.
+    pub async fn widen(&mut self, width: u32) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.emulate("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    async fn emulate(&mut self, command: &str, parameters: Value) {
+        self.command("goog/cdp/execute", json!({"cmd": command, "params": parameters}))
+            .await;
+    }
+
+    /// What axe finds wrong with the page as it is shown now: rule and place.
+    pub async fn barriers(&mut self) -> Vec<String> {
+        self.run(AXE).await;
+        let found = self.run_async(RUN_AXE).await;
+        let found = found.as_array().unwrap_or_else(|| panic!("axe did not run: {found}"));
+        found.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
     }
 
     /// What the console told since it was last asked that is worse than a note; among it whatever the content security
