@@ -1,6 +1,6 @@
 //! The service platform inside this process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aes_siv::KeyInit;
@@ -15,7 +15,7 @@ use onescan_domain::ids::{CodeId, InstitutionId, MemberId, PersonId, ScenarioId}
 use onescan_domain::payments::batch::{Permit, PermittedScenario};
 use onescan_domain::policy::Policy;
 
-use super::cipher::{CodeCipher, CodePlace, SLOT_MS};
+use super::cipher::{CodeCipher, CodePlace, RANDOMS, SLOT_MS};
 use super::{
     Access, Assigned, CodeKey, CodeStore, Codes, CreateRefusal, LoadedCode, LoadedScenario, NewCode, NewHolder,
     NewRecord, PermitRequest, Removed, ServiceCode, SharedPolicy,
@@ -102,6 +102,7 @@ impl LocalCodes {
             store: store.clone(),
             keys: keys.clone(),
             windows: settings.windows,
+            drawn: Mutex::default(),
         };
         let maker = Arc::new(maker);
         let making = Queue::start(settings.queue, move |batch| {
@@ -221,6 +222,8 @@ struct Maker {
     store: Arc<dyn CodeStore>,
     keys: Arc<Keys>,
     windows: CodeWindows,
+    /// The latest slot and what was drawn in it, so that a busy bucket does not fall on its own digits again and again.
+    drawn: Mutex<(i64, HashSet<(Bucket, u64)>)>,
 }
 
 impl Maker {
@@ -239,12 +242,7 @@ impl Maker {
     fn draw(&self, Request { record, access }: &Request) -> (ServiceCode, NewCode) {
         let now = self.env.now_ms();
         let bucket = record.bucket;
-        let random = u64::from_be_bytes(self.env.bytes());
-        let place = CodePlace {
-            bucket,
-            slot: now / SLOT_MS,
-            random,
-        };
+        let place = self.new_place(bucket, now / SLOT_MS);
         let text = self.keys.cipher.encrypt(place);
         let id = CodeId::new(self.env.id(bucket));
         let shown_until = now + self.windows.shown_ms;
@@ -273,6 +271,20 @@ impl Maker {
             },
             row,
         )
+    }
+
+    /// A place that this server has not drawn in its slot. One of another server's is found out by the store.
+    fn new_place(&self, bucket: Bucket, slot: i64) -> CodePlace {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if drawn.0 != slot {
+            *drawn = (slot, HashSet::new());
+        }
+        loop {
+            let random = u64::from_be_bytes(self.env.bytes()) % RANDOMS;
+            if drawn.1.len() as u64 >= RANDOMS || drawn.1.insert((bucket, random)) {
+                return CodePlace { bucket, slot, random };
+            }
+        }
     }
 }
 
