@@ -111,8 +111,6 @@ async fn a_person_shows_a_code_and_a_cashier_takes_it_by_keyboard_alone() {
 
     person.check_console().await;
     till.check_console().await;
-    person.close().await;
-    till.close().await;
 }
 
 /// The digits where their box is open already.
@@ -135,8 +133,6 @@ async fn a_scan_before_the_amount_is_kept_until_the_amount_is_there() {
     person.wait_for("#live .verdict.paid .amount", "4.20").await;
     person.check_console().await;
     till.check_console().await;
-    person.close().await;
-    till.close().await;
 }
 
 #[tokio::test]
@@ -171,7 +167,6 @@ async fn the_person_is_asked_for_a_profile_and_till_and_invoice_terminal_get_it(
 
     for mut browser in [person, till, invoices] {
         browser.check_console().await;
-        browser.close().await;
     }
 }
 
@@ -197,7 +192,6 @@ async fn a_script_inside_a_page_is_stopped_and_what_is_wrong_is_found() {
         complaints.iter().any(|text| text.contains("Content Security Policy")),
         "{complaints:?}"
     );
-    browser.close().await;
 }
 
 /// A phone, and a desktop.
@@ -235,7 +229,6 @@ async fn a_persons_pages_have_no_barriers_in_light_and_dark() {
     for path in ["/", "/sign-in", "/sign-up", "/till/sign-in"] {
         check_path(&stage, &mut nobody, path).await;
     }
-    nobody.close().await;
     let mut person = stage.person("li.lei").await;
     for path in [
         "/",
@@ -252,7 +245,6 @@ async fn a_persons_pages_have_no_barriers_in_light_and_dark() {
     person.click("main a[href^='/payments/pay_']").await;
     person.wait_for("main h1", "").await;
     check_page(&mut person, "a payment").await;
-    person.close().await;
 }
 
 #[tokio::test]
@@ -281,7 +273,4 @@ async fn the_terminals_pages_have_no_barriers_in_light_and_dark() {
     invoices.press(&format!("{unpaid}{ENTER}")).await;
     invoices.wait_for("#verdict.waiting form", "").await;
     check_page(&mut invoices, "an invoice terminal with an unpaid code").await;
-    for browser in [person, till, invoices] {
-        browser.close().await;
-    }
 }

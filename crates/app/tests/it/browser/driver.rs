@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use onescan_app::http_client::{Ask, Client};
@@ -29,7 +29,7 @@ const RUN_AXE: &str = "
       (error) => done(String(error)),
     );";
 
-/// The program that drives browsers; it ends when this is dropped, and its browsers with it.
+/// The program that drives browsers; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Driver {
     child: Child,
@@ -87,9 +87,11 @@ impl Driver {
             .as_str()
             .unwrap_or_else(|| panic!("no session: {made}"))
             .to_owned();
+        let process = made["capabilities"]["goog:processID"].as_i64();
         Browser {
             client,
             session,
+            process: process.expect("chromedriver tells the process"),
             _data: data,
         }
     }
@@ -97,8 +99,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Asked first, so that it ends its browsers; then made sure of.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = end(self.child.id().into());
         let _ = self.child.wait();
     }
 }
@@ -119,7 +120,23 @@ async fn send(client: &mut Client, method: &str, path: &str, body: Option<Value>
 pub struct Browser {
     client: Client,
     session: String,
+    /// Chromium's own.
+    process: i64,
     _data: TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Where a test failed nobody closed it, and it would outlive its driver.
+        let _ = end(self.process);
+    }
+}
+
+fn end(process: i64) -> std::io::Result<ExitStatus> {
+    Command::new("kill")
+        .arg(process.to_string())
+        .stderr(Stdio::null())
+        .status()
 }
 
 impl Browser {
@@ -240,10 +257,5 @@ impl Browser {
 
     pub async fn check_console(&mut self) {
         assert_eq!(self.complaints().await, Vec::<String>::new());
-    }
-
-    pub async fn close(mut self) {
-        let path = format!("/session/{}", self.session);
-        send(&mut self.client, "DELETE", &path, None).await;
     }
 }
