@@ -57,6 +57,10 @@ statements! {
         "select ", member_columns!(), " from members
             where bucket = :bucket and institution_id = :institution::text and person_id = :person::text"
     );
+    FIND_MEMBER_OF_NUMBER = concat!(
+        "select ", member_columns!(), " from members
+            where bucket = :bucket and institution_id = :institution::text and employee_number = :number::text"
+    );
     UPDATE_MEMBER = "update members set name = :name::text, employee_number = :employee_number::text,
             department_id = :department::text, role = :role::text, state = :state::text, search = :search::text
         where bucket = :bucket and id = :id::text";
@@ -165,6 +169,12 @@ impl InstitutionStore for Store {
     async fn find_member_of_person(&self, institution: InstitutionId, person: PersonId) -> Result<Option<Member>> {
         let key = params![institution.bucket().number(), institution.stored(), person.stored()];
         let found = self.db.query_opt(&FIND_MEMBER_OF_PERSON, key);
+        Ok(found.await?.map(member).transpose()?)
+    }
+
+    async fn find_member_of_number(&self, institution: InstitutionId, employee_number: &str) -> Result<Option<Member>> {
+        let key = params![institution.bucket().number(), institution.stored(), employee_number];
+        let found = self.db.query_opt(&FIND_MEMBER_OF_NUMBER, key);
         Ok(found.await?.map(member).transpose()?)
     }
 

@@ -3,6 +3,7 @@
 use onescan_domain::identity::{IdentityId, IdentityKind};
 use onescan_domain::ids::{InstitutionId, MemberId};
 use onescan_domain::institutions::MemberRole;
+use onescan_domain::text;
 
 use super::{InstitutionRefusal, Institutions, NewMember};
 use crate::env::hex;
@@ -154,6 +155,12 @@ impl Institutions {
             (Ok(identity), Ok(role)) => (identity, role),
             (Err(problem), _) | (_, Err(problem)) => return Ok(Err(problem)),
         };
+        if let Err(refusal) = self
+            .check_member(people, institution, fields, identity.as_ref())
+            .await?
+        {
+            return Ok(Err(refusal.into()));
+        }
         let (person, first_password) = match self.person(people, institution, fields, identity).await? {
             Ok(person) => person,
             Err(problem) => return Ok(Err(problem)),
@@ -182,6 +189,41 @@ impl Institutions {
         Ok(added.map(imported).map_err(ImportProblem::from))
     }
 
+    /// Whatever would keep the line's person from becoming a member, before anything is written for it.
+    async fn check_member(
+        &self,
+        people: &People,
+        institution: InstitutionId,
+        fields: &Fields,
+        identity: Option<&IdentityId>,
+    ) -> Result<Result<(), InstitutionRefusal>> {
+        let optional = |value, max| text::optional_line(Some(value), max).map(drop);
+        let checked = [
+            ("name", text::line(&fields.name, 100).map(drop)),
+            ("employee_number", optional(&fields.employee_number, 64)),
+            ("department", optional(&fields.department, 100)),
+        ];
+        for (field, checked) in checked {
+            if let Err(error) = checked {
+                return Ok(Err(InstitutionRefusal::Text { field, error }));
+            }
+        }
+        if let Some(person) = known_person(people, fields, identity).await?
+            && self
+                .store
+                .find_member_of_person(institution, person.id)
+                .await?
+                .is_some()
+        {
+            return Ok(Err(InstitutionRefusal::MemberTaken));
+        }
+        let number = fields.employee_number.as_str();
+        if !number.is_empty() && self.store.find_member_of_number(institution, number).await?.is_some() {
+            return Ok(Err(InstitutionRefusal::EmployeeNumberTaken));
+        }
+        Ok(Ok(()))
+    }
+
     /// The person a line names, registered now when unknown.
     async fn person(
         &self,
@@ -190,11 +232,7 @@ impl Institutions {
         fields: &Fields,
         identity: Option<IdentityId>,
     ) -> Result<Result<(Person, Option<String>), ImportProblem>> {
-        let known = match &identity {
-            Some(identity) => people.find_by_identity(identity).await?,
-            None => people.find_by_login(&fields.login).await?,
-        };
-        if let Some(person) = known {
+        if let Some(person) = known_person(people, fields, identity.as_ref()).await? {
             return Ok(Ok((person, None)));
         }
         let Some(institution) = self.find(institution).await? else {
@@ -239,6 +277,13 @@ impl Institutions {
                 .await?
                 .map(|department| department.id)),
         }
+    }
+}
+
+async fn known_person(people: &People, fields: &Fields, identity: Option<&IdentityId>) -> Result<Option<Person>> {
+    match identity {
+        Some(identity) => people.find_by_identity(identity).await,
+        None => people.find_by_login(&fields.login).await,
     }
 }
 

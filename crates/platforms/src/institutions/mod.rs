@@ -29,6 +29,7 @@ pub trait InstitutionStore: Send + Sync {
     async fn insert_member(&self, member: &Member) -> Result<()>;
     async fn find_member(&self, id: MemberId) -> Result<Option<Member>>;
     async fn find_member_of_person(&self, institution: InstitutionId, person: PersonId) -> Result<Option<Member>>;
+    async fn find_member_of_number(&self, institution: InstitutionId, employee_number: &str) -> Result<Option<Member>>;
     /// Writes name, employee number, department, role and state; the rest of a member never changes here.
     async fn update_member(&self, member: &Member) -> Result<()>;
     /// The oldest first. `search`: a part of the name, the department's name or the employee number, in any case of letters.
