@@ -353,7 +353,6 @@ async fn move_once(
     wanted: &Transfer,
     idempotency: &Idempotency,
 ) -> Result<Result<Transfer, MoveRefusal>, DbError> {
-    keep_house_accounts(tx, wanted).await?;
     let accounts = lock_accounts(tx, &BTreeSet::from([wanted.debit, wanted.credit])).await?;
     let home = wanted.id.bucket();
     match idempotency::find(tx, idempotency, home).await? {
@@ -368,6 +367,7 @@ async fn move_once(
         return Ok(Err(refusal));
     }
     // From here on the move must succeed.
+    keep_house_accounts(tx, wanted).await?;
     let mut postings = Postings::default();
     postings.add(wanted.clone(), 0);
     let mut writes = postings.writes();
@@ -394,26 +394,34 @@ async fn keep_house_accounts(tx: &mut Tx, wanted: &Transfer) -> Result<(), DbErr
     Ok(())
 }
 
+/// The operator's own accounts need not be there yet: they are of the right currency and pay whatever is asked.
 fn check_move(wanted: &Transfer, accounts: &[Account]) -> Result<(), MoveRefusal> {
-    let find = |id: AccountId| {
-        let found = accounts.iter().find(|account| account.id == id);
-        found.ok_or(MoveRefusal::Unknown)
+    let asked = wanted.amount.currency;
+    let limited = |id: AccountId| match house_kind(id, asked) {
+        Some(_) => Ok(None),
+        None => {
+            let found = accounts.iter().find(|account| account.id == id);
+            found.map(Some).ok_or(MoveRefusal::Unknown)
+        }
     };
-    let (debit, credit) = (find(wanted.debit)?, find(wanted.credit)?);
-    if debit.id.bucket() != credit.id.bucket() || debit.id.bucket() != wanted.id.bucket() {
+    let (debit, credit) = (limited(wanted.debit)?, limited(wanted.credit)?);
+    let home = wanted.id.bucket();
+    if wanted.debit.bucket() != home || wanted.credit.bucket() != home {
         return Err(MoveRefusal::NotTogether);
     }
-    let asked = wanted.amount.currency;
-    for account in [debit, credit] {
-        if account.currency != asked {
-            let account = account.currency;
-            return Err(MoveRefusal::CurrencyMismatch { account, asked });
-        }
+    let other = [debit, credit]
+        .into_iter()
+        .flatten()
+        .find(|account| account.currency != asked);
+    if let Some(account) = other {
+        let account = account.currency;
+        return Err(MoveRefusal::CurrencyMismatch { account, asked });
     }
-    if debit.can_pay(wanted.amount.minor) {
-        Ok(())
-    } else {
-        let available = Money::new(debit.available_minor(), asked);
-        Err(MoveRefusal::InsufficientFunds { available })
+    match debit.filter(|account| !account.can_pay(wanted.amount.minor)) {
+        None => Ok(()),
+        Some(account) => {
+            let available = Money::new(account.available_minor(), asked);
+            Err(MoveRefusal::InsufficientFunds { available })
+        }
     }
 }
