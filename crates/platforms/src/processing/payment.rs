@@ -7,7 +7,7 @@
 
 use onescan_domain::codes::{CodeFacts, CodeKind, CodeRefusal, CodeStatus, CodeText, Scenario, scenario_for};
 use onescan_domain::ids::{CodeId, EventId, PaymentId};
-use onescan_domain::money::Money;
+use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::batch::{Alarm, AlarmKind, PayOutcome, UsageKey};
 use onescan_domain::payments::{PayError, Payment, PaymentState};
 use onescan_domain::policy::{Decision, PolicyInput, Usage};
@@ -44,6 +44,11 @@ pub enum Verdict {
     Permitted,
     /// The person can pay through another channel.
     NoScenario,
+    /// The payer's money is of another currency.
+    OtherCurrency {
+        payer: Currency,
+        asked: Currency,
+    },
     Barred(Decision),
 }
 
@@ -121,9 +126,10 @@ impl Processing {
             None => Usage::default(),
         };
         let verdict = amount.map(|amount| verdict(&facts, scenario, terminal, amount, used, now));
+        let comparable = amount.filter(|amount| amount.currency == facts.record.currency);
         let told = |scenario: &Scenario| ScannedScenario {
             name: scenario.name.clone(),
-            permitted_minor: amount.and_then(|_| scenario.policy.permitted_minor(used)),
+            permitted_minor: comparable.and_then(|_| scenario.policy.permitted_minor(used)),
         };
         let (code, kind, pay_until) = (facts.code, facts.record.kind(), facts.pay_until);
         Ok(Ok(Scanned {
@@ -324,6 +330,11 @@ fn verdict(
     let Some(scenario) = scenario else {
         return Verdict::NoScenario;
     };
+    let payer = facts.record.currency;
+    if amount.currency != payer {
+        let asked = amount.currency;
+        return Verdict::OtherCurrency { payer, asked };
+    }
     let merchant = terminal.merchant.to_string();
     let input = PolicyInput {
         amount_minor: amount.minor,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use onescan_domain::codes::parse_category;
 use onescan_domain::ids::{PersonId, RawId};
+use onescan_domain::payments::PaymentRefusal;
 use onescan_domain::policy::Reason;
 use onescan_platforms::processing::payment::Trial;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         .caller(Caller::RecordHolder)
         .takes::<DryRun>()
         .answers::<DryRunView>(StatusCode::OK, "The decision")
-        .refuses(&[Code::InvalidFields]);
+        .refuses(&[Code::InvalidFields, Code::CurrencyMismatch]);
     vec![dry_run.tag("code-records")]
 }
 
@@ -127,6 +128,10 @@ async fn trial(state: &AppState, holder: &AsRecordHolder, body: DryRun) -> Resul
     }
     let city = wrong.optional_line("city", body.city.as_deref(), 100);
     wrong.finish()?;
+    let (payer, asked) = (holder.record().currency, amount.currency);
+    if payer != asked {
+        return Err((&PaymentRefusal::CurrencyMismatch { payer, asked }).into());
+    }
     // A key has no spending of its own: counters start at nothing.
     let nobody = PersonId::new(RawId::from_parts(0, holder.record().bucket, 0));
     let person = body.person.map(|Id(person)| person).or(holder.person());

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use onescan_domain::codes::CodeText;
+use onescan_domain::payments::PaymentRefusal;
 use onescan_platforms::processing::payment::{Scanned, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,6 +76,11 @@ impl From<Scanned> for ScanView {
             Some(Verdict::Permitted) => (Some("permitted"), Vec::new()),
             Some(Verdict::Barred(decision)) => (Some("barred"), decision.failed().map(ProblemReason::from).collect()),
             Some(Verdict::NoScenario) => (Some("no_scenario"), Vec::new()),
+            Some(Verdict::OtherCurrency { payer, asked }) => {
+                let (payer, asked) = (*payer, *asked);
+                let refusal = PaymentRefusal::CurrencyMismatch { payer, asked };
+                (Some("barred"), Problem::from(&refusal).into_reasons())
+            }
             None if scanned.scenario.is_none() => (Some("no_scenario"), Vec::new()),
             None => (None, Vec::new()),
         };
