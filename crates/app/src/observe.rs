@@ -46,8 +46,14 @@ pub fn around(faces: Router, house: House, stopping: Stopping) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/readyz", get(ready))
+        .method_not_allowed_fallback(passed_on)
         .with_state(Shared { faces, house, stopping })
         .fallback_service(fallback)
+}
+
+/// The faces say what these paths do not take.
+async fn passed_on(State(shared): State<Shared>, request: Request) -> Response {
+    asked(shared.faces, request).await
 }
 
 async fn ready(State(shared): State<Shared>, request: Request) -> Response {

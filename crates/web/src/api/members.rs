@@ -135,33 +135,33 @@ async fn members(
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum RoleName {
+enum MemberRoleName {
     #[default]
     Employee,
     Administrator,
 }
 
-impl From<RoleName> for MemberRole {
-    fn from(role: RoleName) -> Self {
+impl From<MemberRoleName> for MemberRole {
+    fn from(role: MemberRoleName) -> Self {
         match role {
-            RoleName::Employee => Self::Employee,
-            RoleName::Administrator => Self::Administrator,
+            MemberRoleName::Employee => Self::Employee,
+            MemberRoleName::Administrator => Self::Administrator,
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StateName {
+enum MemberStateName {
     Active,
     Left,
 }
 
-impl From<StateName> for MemberState {
-    fn from(state: StateName) -> Self {
+impl From<MemberStateName> for MemberState {
+    fn from(state: MemberStateName) -> Self {
         match state {
-            StateName::Active => Self::Active,
-            StateName::Left => Self::Left,
+            MemberStateName::Active => Self::Active,
+            MemberStateName::Left => Self::Left,
         }
     }
 }
@@ -180,7 +180,7 @@ struct NewMemberBody {
     employee_number: Option<String>,
     department: Option<DepartmentRef>,
     #[serde(default)]
-    role: RoleName,
+    role: MemberRoleName,
 }
 
 async fn add_member(
@@ -226,8 +226,8 @@ struct MemberChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DepartmentRef>)]
     department: Option<Option<DepartmentRef>>,
-    role: Option<RoleName>,
-    state: Option<StateName>,
+    role: Option<MemberRoleName>,
+    state: Option<MemberStateName>,
 }
 
 /// Tells `null` from a field that is left out.

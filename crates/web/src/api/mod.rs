@@ -110,6 +110,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .layer(DefaultBodyLimit::max(extract::CSV_MAX));
     routes(endpoints)
         .route("/v1", any(unknown_path))
+        .route("/v1/", any(unknown_path))
         .route("/v1/{*rest}", any(unknown_path))
         .route("/openapi.json", get(move || health::document(document.clone())))
         .route("/metrics", get(move || health::metrics(counted.clone())))

@@ -56,7 +56,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum RoleName {
+enum TerminalRoleName {
     /// Takes payments.
     Cashier,
     /// Scans the code again for the invoice details.
@@ -80,7 +80,7 @@ struct NewTerminalBody {
     store: StoreRef,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    role: RoleName,
+    role: TerminalRoleName,
     #[serde(default)]
     trust: TrustName,
     /// Whether it may mark a code as paid elsewhere.
@@ -137,8 +137,8 @@ async fn add_terminal(
         store: body.store.0,
         name: body.name,
         role: match body.role {
-            RoleName::Cashier => TerminalRole::Cashier,
-            RoleName::Invoice => TerminalRole::Invoice,
+            TerminalRoleName::Cashier => TerminalRole::Cashier,
+            TerminalRoleName::Invoice => TerminalRole::Invoice,
         },
         trust: match body.trust {
             TrustName::Full => TerminalTrust::Full,

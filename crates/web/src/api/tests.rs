@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -32,6 +32,19 @@ fn every_endpoint_is_described_once() {
             "{}",
             endpoint.path
         );
+    }
+}
+
+/// Of two schemas of one name the description would keep one, and lie about the other.
+#[test]
+fn every_schema_has_a_name_of_its_own() {
+    let mut named: HashMap<String, Value> = HashMap::new();
+    for endpoint in endpoints(&bench()) {
+        for (name, schema) in endpoint.schemas() {
+            let schema = serde_json::to_value(schema).unwrap();
+            let kept = named.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*kept, schema, "{name} of {}", endpoint.path);
+        }
     }
 }
 
