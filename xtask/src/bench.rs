@@ -53,9 +53,9 @@ pub struct Options {
     /// People, each with an account
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     people: u32,
-    /// Leave PostgreSQL and its ceiling out
+    /// Measure one database only, without the other's ceilings
     #[arg(long)]
-    sqlite_only: bool,
+    only: Option<Engine>,
     /// Measure the server as it was last built with `cargo build --release`
     #[arg(long)]
     no_build: bool,
@@ -137,29 +137,23 @@ struct Run<'o> {
 impl<'o> Run<'o> {
     fn start(options: &'o Options, folder: &'o Path) -> Result<Self> {
         let mut ours = Ours::default();
-        let cluster = if options.sqlite_only {
-            None
-        } else {
-            let cluster = GuardedCluster::start(Durability::Full)?;
-            ours.databases.push(pgbench::first_process(&cluster.url())?);
-            pgbench::prepare(&cluster.url(), options.pgbench_scale())?;
-            Some(cluster)
-        };
-        let mut sites = vec![Site::start(
-            Engine::Sqlite,
-            &folder.join("sqlite"),
-            None,
-            options.people(),
-        )?];
-        if let Some(cluster) = &cluster {
-            let database = pgbench::make_database(&cluster.url(), "onescan")?;
-            let folder = folder.join("postgres");
-            sites.push(Site::start(
-                Engine::Postgres,
-                &folder,
-                Some(&database),
-                options.people(),
-            )?);
+        let mut sites = Vec::new();
+        let mut cluster = None;
+        for engine in Engine::ALL
+            .into_iter()
+            .filter(|engine| options.only.is_none_or(|only| only == *engine))
+        {
+            let database = match engine {
+                Engine::Sqlite => None,
+                Engine::Postgres => {
+                    let url = cluster.insert(GuardedCluster::start(Durability::Full)?).url();
+                    ours.databases.push(pgbench::first_process(&url)?);
+                    pgbench::prepare(&url, options.pgbench_scale())?;
+                    Some(pgbench::make_database(&url, "onescan")?)
+                }
+            };
+            let folder = folder.join(engine.name());
+            sites.push(Site::start(engine, &folder, database.as_deref(), options.people())?);
         }
         ours.servers = sites.iter().map(|site| site.server.process()).collect();
         Ok(Self {

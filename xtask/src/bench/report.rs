@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// Above this share of the processor for other programs, a figure is not to be trusted.
 pub const OTHERS_MAX: f64 = 0.10;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Engine {
     Sqlite,
     Postgres,
