@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "a box of tools; not every test takes every one")]
 mod support;
 
+mod bad_input;
 mod browser;
 mod command_line;
 mod concurrency;
@@ -11,6 +12,7 @@ mod demo;
 mod harness;
 mod idempotency;
 mod ledger;
+mod openapi;
 mod restart;
 mod s01_one_access_one_code;
 mod s02_code_record;

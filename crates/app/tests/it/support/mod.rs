@@ -4,6 +4,7 @@ pub mod app;
 pub mod builders;
 pub mod decoders;
 pub mod http;
+pub mod inventory;
 pub mod machine;
 pub mod program;
 pub mod rows;
