@@ -1,8 +1,8 @@
 //! A browser that is driven over WebDriver: Debian's Chromium, through its `chromedriver`.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use onescan_app::http_client::{Ask, Client};
@@ -18,6 +18,7 @@ pub const ESCAPE: &str = "\u{e00c}";
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Looks at a page until what is waited for is there.
 const LOOKS_MAX: u32 = 400;
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Deque's checker of accessibility.
@@ -34,14 +35,18 @@ const RUN_AXE: &str = "
 pub struct Driver {
     child: Child,
     address: SocketAddr,
+    /// For whatever browsers write; removed when they have ended.
+    folder: TempDir,
 }
 
 impl Driver {
     /// Starts it on a free port.
     pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("chromedriver");
         command
             .args(["--port=0", "--log-level=SEVERE"])
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut child = command
@@ -56,13 +61,14 @@ impl Driver {
         Self {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
+            folder,
         }
     }
 
     /// A browser of its own, with cookies of its own, as wide as a desktop's.
     pub async fn browser(&self) -> Browser {
-        let data = tempfile::tempdir().unwrap();
-        let user_data = format!("--user-data-dir={}", data.path().display());
+        let data = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let user_data = format!("--user-data-dir={}", data.keep().display());
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -87,19 +93,17 @@ impl Driver {
             .as_str()
             .unwrap_or_else(|| panic!("no session: {made}"))
             .to_owned();
-        let process = made["capabilities"]["goog:processID"].as_i64();
         Browser {
             client,
             session,
-            process: process.expect("chromedriver tells the process"),
-            _data: data,
+            driver: self.address,
         }
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = end(self.child.id().into());
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
 }
@@ -120,23 +124,22 @@ async fn send(client: &mut Client, method: &str, path: &str, body: Option<Value>
 pub struct Browser {
     client: Client,
     session: String,
-    /// Chromium's own.
-    process: i64,
-    _data: TempDir,
+    driver: SocketAddr,
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Where a test failed nobody closed it, and it would outlive its driver.
-        let _ = end(self.process);
+        // Also where a test failed: a browser outlives its driver. The driver answers when it has ended.
+        let request = format!(
+            "DELETE /session/{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.session, self.driver
+        );
+        if let Ok(mut stream) = TcpStream::connect(self.driver) {
+            let _ = stream.set_read_timeout(Some(ENDS_WITHIN));
+            let _ = stream.write_all(request.as_bytes());
+            let _ = stream.read(&mut [0; 64]);
+        }
     }
-}
-
-fn end(process: i64) -> std::io::Result<ExitStatus> {
-    Command::new("kill")
-        .arg(process.to_string())
-        .stderr(Stdio::null())
-        .status()
 }
 
 impl Browser {
