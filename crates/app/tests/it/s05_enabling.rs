@@ -13,7 +13,12 @@ async fn registered(app: &TestApp) -> String {
 }
 
 async fn enable(app: &TestApp, token: &str, asked: Value) -> Value {
-    app.post("/v1/code-records").bearer(token).json(&asked).send().await.ok(201)
+    app.post("/v1/code-records")
+        .bearer(token)
+        .json(&asked)
+        .send()
+        .await
+        .ok(201)
 }
 
 async fn profiles(app: &TestApp, token: &str) -> Vec<Value> {

@@ -19,7 +19,12 @@ fn personal() -> Value {
 }
 
 async fn add(app: &TestApp, token: &str, profile: &Value) -> Value {
-    app.post("/v1/invoice-profiles").bearer(token).json(profile).send().await.ok(201)
+    app.post("/v1/invoice-profiles")
+        .bearer(token)
+        .json(profile)
+        .send()
+        .await
+        .ok(201)
 }
 
 async fn list(app: &TestApp, token: &str) -> Vec<Value> {
@@ -125,5 +130,9 @@ on_both! {
 }
 
 fn items_of(problem: &Value) -> impl Iterator<Item = &str> {
-    problem["reasons"].as_array().unwrap().iter().map(|reason| text(reason, "/field"))
+    problem["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| text(reason, "/field"))
 }

@@ -15,11 +15,23 @@ use crate::support::{Cast, TestApp, on_both};
 async fn founded(app: &TestApp, name: &str, parent: Option<&str>) -> (String, Value) {
     let operator = app.operator_key().await;
     let asked = json!({"name": name, "currency": "CNY", "time_zone": "Asia/Shanghai", "parent": parent});
-    let made = app.post("/v1/institutions").bearer(&operator).json(&asked).send().await.ok(201);
+    let made = app
+        .post("/v1/institutions")
+        .bearer(&operator)
+        .json(&asked)
+        .send()
+        .await
+        .ok(201);
     let id = text(&made, "/id").to_owned();
     let path = format!("/v1/institutions/{id}/accounts/top-ups");
-    let call = app.post(&path).bearer(&operator).idempotency_key(&format!("top-up {name}").replace(' ', "-"));
-    call.json(&json!({"amount": {"amount_minor": 100_000, "currency": "CNY"}})).send().await.expect(201);
+    let call = app
+        .post(&path)
+        .bearer(&operator)
+        .idempotency_key(&format!("top-up {name}").replace(' ', "-"));
+    call.json(&json!({"amount": {"amount_minor": 100_000, "currency": "CNY"}}))
+        .send()
+        .await
+        .expect(201);
     (id, made)
 }
 
@@ -29,7 +41,10 @@ async fn taken_in(app: &TestApp, institution: &str, login: &str, role: &str) -> 
     let operator = app.operator_key().await;
     let path = format!("/v1/institutions/{institution}/members");
     let asked = json!({"login": login, "role": role});
-    (token, app.post(&path).bearer(&operator).json(&asked).send().await.ok(201))
+    (
+        token,
+        app.post(&path).bearer(&operator).json(&asked).send().await.ok(201),
+    )
 }
 
 async fn show(app: &TestApp, token: &str, institution: &str) -> crate::support::http::Answer {
@@ -39,11 +54,19 @@ async fn show(app: &TestApp, token: &str, institution: &str) -> crate::support::
 
 async fn allow_everything(app: &TestApp, token: &str, institution: &str) {
     let path = format!("/v1/institutions/{institution}/scenarios");
-    app.post(&path).bearer(token).json(&json!({"name": "Anything"})).send().await.expect(201);
+    app.post(&path)
+        .bearer(token)
+        .json(&json!({"name": "Anything"}))
+        .send()
+        .await
+        .expect(201);
 }
 
 fn member_path(cast: &Cast, member: &MemberCast) -> String {
-    format!("/v1/institutions/{}/members/{}", cast.institution.institution.id, member.member.id)
+    format!(
+        "/v1/institutions/{}/members/{}",
+        cast.institution.institution.id, member.member.id
+    )
 }
 
 fn record_path(institution: &InstitutionCast) -> String {

@@ -12,7 +12,9 @@ use crate::support::{TestApp, on_both};
 const ALL: [&str; 5] = ["barcode.png", "barcode.svg", "qr.png", "qr.svg", "sound.wav"];
 
 fn bytes(shown: &Shown, name: &str) -> Vec<u8> {
-    BASE64_STANDARD.decode(text(&shown.whole["renderings"][name], "/base64")).unwrap()
+    BASE64_STANDARD
+        .decode(text(&shown.whole["renderings"][name], "/base64"))
+        .unwrap()
 }
 
 fn drawing<'s>(shown: &'s Shown, name: &str) -> &'s str {

@@ -26,7 +26,14 @@ async fn limited_till(app: &TestApp, merchant: &MerchantCast, role: TerminalRole
         trust: TerminalTrust::Limited,
         may_assert_paid: true,
     };
-    app.services.merchants.add_terminal(merchant.merchant.id, new).await.unwrap().unwrap().1.text
+    app.services
+        .merchants
+        .add_terminal(merchant.merchant.id, new)
+        .await
+        .unwrap()
+        .unwrap()
+        .1
+        .text
 }
 
 async fn alarms(app: &TestApp) -> Vec<Value> {
@@ -61,7 +68,9 @@ async fn check_lock(app: &TestApp, cast: &Cast, key: &str, guess: impl AsyncFn(S
     assert_eq!(alarms[0]["kind"], "terminal_locked");
     assert_eq!(alarms[0].get("person"), None);
     // The person whose code was refused has not lost it; another terminal takes it.
-    let (_, other) = app.terminal(&cast.merchant.store, "Till 2", TerminalRole::Cashier).await;
+    let (_, other) = app
+        .terminal(&cast.merchant.store, "Till 2", TerminalRole::Cashier)
+        .await;
     app.paid(&other, &good.digits, 100, "A-2").await;
 
     app.clock.advance_ms(LOCK_MS - 1_500);

@@ -23,21 +23,36 @@ async fn calls(app: &TestApp, cast: &Cast, payment: &str, amount: &str) -> Vec<C
         call("/v1/scans", till, &code),
         call("/v1/payments", till, &format!("{code}\"order_number\":\"A-1\",")),
         call(&format!("/v1/payments/{payment}/refunds"), till, "\"number\":\"R-1\","),
-        call("/v1/invoice-scans/paid", invoices, &format!("{code}\"means\":\"cash\",")),
+        call(
+            "/v1/invoice-scans/paid",
+            invoices,
+            &format!("{code}\"means\":\"cash\","),
+        ),
         call(&format!("/v1/people/{}/top-ups", cast.person.person.id), &operator, ""),
-        call(&format!("/v1/institutions/{institution}/accounts/top-ups"), &operator, ""),
+        call(
+            &format!("/v1/institutions/{institution}/accounts/top-ups"),
+            &operator,
+            "",
+        ),
         call(
             &format!("/v1/institutions/{institution}/accounts/allotments"),
             &cast.administrator.token,
             &format!("\"from\":\"{}\",\"to\":\"{member}\",", dedicated(app, cast).await),
         ),
-        call(&format!("/v1/code-records/{}/dry-runs", cast.person.record.id.as_str()), &cast.person.token,
-            "\"category\":\"5812\","),
+        call(
+            &format!("/v1/code-records/{}/dry-runs", cast.person.record.id.as_str()),
+            &cast.person.token,
+            "\"category\":\"5812\",",
+        ),
     ]
 }
 
 async fn dedicated(app: &TestApp, cast: &Cast) -> String {
-    let account = app.services.institutions.open_member_account(cast.member.member.id).await;
+    let account = app
+        .services
+        .institutions
+        .open_member_account(cast.member.member.id)
+        .await;
     account.unwrap().unwrap().to_string()
 }
 

@@ -13,9 +13,17 @@ fn calls(app: &TestApp, cast: &Cast, code: &Value) -> Vec<Call> {
     let (till, invoices) = (&cast.merchant.cashier_key, &cast.merchant.invoice_key);
     vec![
         post("/v1/scans", till, json!({"code": code})),
-        post("/v1/payments", till, json!({"code": code, "amount": cny(100), "order_number": "A-1"})),
+        post(
+            "/v1/payments",
+            till,
+            json!({"code": code, "amount": cny(100), "order_number": "A-1"}),
+        ),
         post("/v1/invoice-scans", invoices, json!({"code": code})),
-        post("/v1/invoice-scans/paid", invoices, json!({"code": code, "amount": cny(100), "means": "cash"})),
+        post(
+            "/v1/invoice-scans/paid",
+            invoices,
+            json!({"code": code, "amount": cny(100), "means": "cash"}),
+        ),
     ]
 }
 

@@ -8,7 +8,9 @@ use crate::support::{Cast, TestApp, on_both};
 
 fn import(app: &TestApp, cast: &Cast, content_type: &str, file: impl Into<Vec<u8>>) -> Call {
     let path = format!("/v1/institutions/{}/members/import", cast.institution.institution.id);
-    app.post(&path).bearer(&cast.administrator.token).body(content_type, file)
+    app.post(&path)
+        .bearer(&cast.administrator.token)
+        .body(content_type, file)
 }
 
 async fn imported(app: &TestApp, cast: &Cast, file: impl Into<Vec<u8>>) -> Value {
@@ -19,15 +21,20 @@ async fn imported(app: &TestApp, cast: &Cast, file: impl Into<Vec<u8>>) -> Value
 fn refused(report: &Value) -> Vec<String> {
     let lines = report["lines"].as_array().unwrap().iter();
     let bad = lines.filter(|line| line.get("problem").is_some());
-    bad.map(|line| format!("{}: {}", line["line"], line["problem"].as_str().unwrap())).collect()
+    bad.map(|line| format!("{}: {}", line["line"], line["problem"].as_str().unwrap()))
+        .collect()
 }
 
 /// Of those who were taken in by a file, sorted.
 async fn names(app: &TestApp, cast: &Cast) -> Vec<String> {
     let path = format!("/v1/institutions/{}/members?limit=200", cast.institution.institution.id);
     let list = app.get(&path).bearer(&cast.administrator.token).send().await.ok(200);
-    let names = items(&list).iter().map(|member| member["name"].as_str().unwrap().to_owned());
-    let mut names: Vec<_> = names.filter(|name| !matches!(name.as_str(), "han.meimei" | "wang.fang")).collect();
+    let names = items(&list)
+        .iter()
+        .map(|member| member["name"].as_str().unwrap().to_owned());
+    let mut names: Vec<_> = names
+        .filter(|name| !matches!(name.as_str(), "han.meimei" | "wang.fang"))
+        .collect();
     names.sort();
     names
 }

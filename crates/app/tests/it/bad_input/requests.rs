@@ -11,7 +11,10 @@ const JSON: &str = "application/json";
 
 /// A payment with a body as bytes.
 fn raw(app: &TestApp, cast: &Cast, content_type: &str, body: impl Into<Vec<u8>>) -> crate::support::http::Call {
-    let call = app.post("/v1/payments").bearer(&cast.merchant.cashier_key).idempotency_key("k-1");
+    let call = app
+        .post("/v1/payments")
+        .bearer(&cast.merchant.cashier_key)
+        .idempotency_key("k-1");
     call.body(content_type, body)
 }
 

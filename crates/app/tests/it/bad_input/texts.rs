@@ -30,8 +30,28 @@ fn texts() -> Vec<String> {
 
 /// Fields that are no free text: ids, codes and words of a list have tests of their own.
 const WORDS: &[&str] = &[
-    "currency", "kind", "state", "members", "role", "title_kind", "to", "store", "profile", "code", "record", "person",
-    "institution", "at", "merchant", "department", "from", "account", "trust", "capture", "language", "initial_code_for",
+    "currency",
+    "kind",
+    "state",
+    "members",
+    "role",
+    "title_kind",
+    "to",
+    "store",
+    "profile",
+    "code",
+    "record",
+    "person",
+    "institution",
+    "at",
+    "merchant",
+    "department",
+    "from",
+    "account",
+    "trust",
+    "capture",
+    "language",
+    "initial_code_for",
 ];
 
 /// Fields whose text is kept and not shown.
@@ -69,13 +89,21 @@ fn holds(value: &Value, text: &str) -> bool {
 /// Whether the problem names the field, or one inside it.
 fn names(problem: &Value, field: &str) -> bool {
     let first = field.trim_start_matches('/').split('/').next().unwrap();
-    let told = problem["reasons"].as_array().into_iter().flatten().map(|reason| &reason["field"]);
+    let told = problem["reasons"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|reason| &reason["field"]);
     let mut all = told.chain([&problem["field"]]).filter_map(Value::as_str);
     all.any(|told| told.starts_with(first))
 }
 
 fn check(operation: &Operation, field: &str, text: &str, answer: &Answer) {
-    let what = format!("{} {field} {:?}", operation.name, text.chars().take(30).collect::<String>());
+    let what = format!(
+        "{} {field} {:?}",
+        operation.name,
+        text.chars().take(30).collect::<String>()
+    );
     let known = |list: &[&str]| list.iter().any(|name| field.ends_with(name));
     match answer.status.as_u16() {
         200 | 201 => {
@@ -102,7 +130,9 @@ fn forgotten(document: &Value, operation: &Operation, fields: &[String]) -> Vec<
         let schema = follow(schema);
         schema["type"] == "string" || schema["type"] == json!(["string", "null"])
     };
-    let texts = properties.iter().filter(|(name, schema)| is_text(schema) && !WORDS.contains(&name.as_str()));
+    let texts = properties
+        .iter()
+        .filter(|(name, schema)| is_text(schema) && !WORDS.contains(&name.as_str()));
     let absent = texts.filter(|(name, _)| !fields.iter().any(|field| field == &format!("/{name}")));
     absent.map(|(name, _)| name.clone()).collect()
 }

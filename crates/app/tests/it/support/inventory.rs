@@ -123,7 +123,12 @@ impl Inventory {
         } = cast.clone();
         let token = &person.token;
         let enabling = json!({"consent_fields": ["name"]});
-        app.post("/v1/code-records").bearer(token).json(&enabling).send().await.expect(201);
+        app.post("/v1/code-records")
+            .bearer(token)
+            .json(&enabling)
+            .send()
+            .await
+            .expect(201);
         for title in ["One", "Two"] {
             app.profile(&person.record, title, &[]).await;
         }
@@ -132,7 +137,13 @@ impl Inventory {
         let code = app.show_user_code(token, "phone").await;
         let paid = app.paid(&merchant.cashier_key, &code.digits, 5_000, "inventory").await;
         let records = format!("/v1/code-records/{}/scenarios", person.record.id.as_str());
-        let account = app.services.institutions.open_member_account(member.member.id).await.unwrap().unwrap();
+        let account = app
+            .services
+            .institutions
+            .open_member_account(member.member.id)
+            .await
+            .unwrap()
+            .unwrap();
         app.top_up(account, 1_000).await;
         let ids = BTreeMap::from([
             ("account", person.person.account.to_string()),
@@ -205,7 +216,13 @@ impl Inventory {
             "addScenario" | "replaceScenario" | "addInstitutionScenario" | "replaceInstitutionScenario" => scenario,
             "createInstitution" => json!({"name": "Another", "currency": "CNY", "time_zone": "Asia/Shanghai"}),
             "allot" => {
-                let member = app.services.institutions.member(self.member_id()).await.unwrap().unwrap();
+                let member = app
+                    .services
+                    .institutions
+                    .member(self.member_id())
+                    .await
+                    .unwrap()
+                    .unwrap();
                 json!({"to": member.account.unwrap().to_string(), "amount": amount(1)})
             }
             "topUpInstitution" | "topUpPerson" => json!({"amount": amount(1)}),
@@ -313,7 +330,9 @@ impl TestApp {
         let institution = self.institution("Strangers").await;
         self.top_up(institution.institution.account, 100_000).await;
         let meals = self.scenario(&institution.record, "Meals", "", "").await;
-        let administrator = self.member(&institution, "stranger.boss", MemberRole::Administrator).await;
+        let administrator = self
+            .member(&institution, "stranger.boss", MemberRole::Administrator)
+            .await;
         let member = self.member(&institution, "stranger.member", MemberRole::Employee).await;
         let merchant = self.merchant("Strange shop", "5812").await;
         Cast {
