@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -23,12 +24,31 @@ type Waiting<Q, A> = (Q, oneshot::Sender<Result<A>>);
 /// Sends requests to the workers. A caller that goes away does not take its request back.
 pub struct Queue<Q, A> {
     sender: mpsc::Sender<Waiting<Q, A>>,
+    /// Requests that were not answered yet.
+    open: Arc<AtomicUsize>,
+}
+
+/// Counts a request as open while its caller waits.
+struct Open<'q>(&'q AtomicUsize);
+
+impl<'q> Open<'q> {
+    fn count(open: &'q AtomicUsize) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<Q, A> Clone for Queue<Q, A> {
     fn clone(&self) -> Self {
         Self {
             sender: self.sender.clone(),
+            open: self.open.clone(),
         }
     }
 }
@@ -56,16 +76,25 @@ impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
         for _ in 0..limits.lanes {
             tokio::spawn(run_lane(receiver.clone(), work.clone(), limits.batch_max));
         }
-        Self { sender }
+        Self {
+            sender,
+            open: Arc::default(),
+        }
     }
 
     /// Waits for the answer; `Busy` at once when the queue is full.
     pub async fn ask(&self, request: Q) -> Result<A> {
+        let _open = Open::count(&self.open);
         let (answer, answered) = oneshot::channel();
         self.sender
             .try_send((request, answer))
             .map_err(|_| PlatformError::Busy)?;
         answered.await.unwrap_or(Err(PlatformError::UnknownOutcome))
+    }
+
+    /// Callers waiting for an answer now.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Requests waiting now, for observation.

@@ -47,6 +47,15 @@ statements! {
         "select id, kind, posted_minor, held_minor from accounts where bucket = :bucket and (held_minor < 0
          or kind in ('person', 'institution', 'sub_institution', 'member') and posted_minor < held_minor)
          order by id limit 20";
+    PAYMENT_CHAIN =
+        "select a.id, c.payments, c.linked from accounts a join (
+             select account_id, count(*) as payments, count(distinct previous_id) as linked, max(latest) as ends from (
+                 select p.account_id, p.previous_id,
+                     case when l.latest_payment_id = p.id then 1 else 0 end as latest
+                 from payments p left join accounts l on l.bucket = p.bucket and l.id = p.account_id
+                 where p.bucket = :bucket and p.kind = 'user') each_payment group by account_id) c
+         on c.account_id = a.id where a.bucket = :bucket and (c.payments <> c.linked + 1 or c.ends = 0)
+         order by a.id limit 20";
     DOUBLE_ENTRY =
         "select currency, cast(sum(posted_minor) as bigint) from accounts where bucket = :bucket
          group by currency having sum(posted_minor) <> 0 order by currency limit 20";
@@ -196,6 +205,12 @@ const IN_BUCKET: &[Invariant] = &[
         "no limited account has spent or holds more than it has",
         &FLOORS,
         "{1} account {0} has {2} and holds {3}",
+    ),
+    invariant(
+        "payment_chain",
+        "the chain of a person's payments holds each of them once",
+        &PAYMENT_CHAIN,
+        "account {0} has {1} payments and {2} links between them",
     ),
     invariant(
         "double_entry",

@@ -45,6 +45,13 @@ statements! {
     LOCK_ACCOUNT = concat!(
         "select ", account_columns!(), " from accounts where bucket = :bucket and id = :id::text {for update}"
     );
+    LOCK_PAYER = concat!(
+        "select ", account_columns!(), ", latest_payment_id from accounts
+         where bucket = :bucket and id = :id::text {for update}"
+    );
+    CHANGE_PAYER =
+        "update accounts set posted_minor = posted_minor + :posted, held_minor = held_minor + :held,
+         latest_payment_id = :latest::text where bucket = :bucket and id = :id::text";
     CHANGE_BALANCE =
         "update accounts set posted_minor = posted_minor + :posted, held_minor = held_minor + :held
          where bucket = :bucket and id = :id::text";
@@ -80,8 +87,22 @@ statements! {
          join transfers r on r.bucket = p.bucket and r.id = p.transfer_id
          join transfers t on t.bucket = r.bucket
              and t.id = case when r.kind = 'reversal' then r.corrects_id else r.id end and t.phase = 'posted'
-         where p.bucket = :bucket and p.account_id = :account::text and p.id < :after::text
+         where p.bucket = :bucket and p.account_id = :account::text and p.kind = 'institution' and p.id < :after::text
          order by p.id desc limit :limit";
+    // The same along the chain of a person's own account.
+    PAID_BY_PERSON = "with recursive chain (bucket, id, transfer_id, previous_id) as (
+             select p.bucket, p.id, p.transfer_id, p.previous_id from accounts a
+             join payments p on p.bucket = a.bucket and p.id = a.latest_payment_id
+             where a.bucket = :bucket and a.id = :account::text
+             union all
+             select p.bucket, p.id, p.transfer_id, p.previous_id from chain c
+             join payments p on p.bucket = c.bucket and p.id = c.previous_id)
+         select t.id, t.debit_id, t.credit_id, t.amount_minor, t.currency, t.kind, t.phase, t.pending_id, t.until_at,
+         t.payment_id, t.corrects_id, t.created_at from chain p
+         join transfers r on r.bucket = p.bucket and r.id = p.transfer_id
+         join transfers t on t.bucket = r.bucket
+             and t.id = case when r.kind = 'reversal' then r.corrects_id else r.id end and t.phase = 'posted'
+         where p.id < :after::text limit :limit";
     // Nearly every transfer of a bucket touches the operator's accounts, so few rows are read in vain.
     LIST_HOUSE_TRANSFERS = concat!(
         "select ", transfer_columns!(), " from transfers where bucket = :bucket and id < :after::text
@@ -175,6 +196,8 @@ fn house_parameters(id: AccountId, kind: AccountKind, currency: Currency) -> Vec
 pub(crate) struct Postings {
     pub transfers: Vec<Transfer>,
     pub balances: BTreeMap<AccountId, BalanceChange>,
+    /// The newest payments of people's own accounts, which move even where no money does.
+    pub latest: BTreeMap<AccountId, PaymentId>,
 }
 
 impl Postings {
@@ -202,7 +225,7 @@ impl Postings {
     }
 
     /// Without the transfers' own rows.
-    pub(crate) fn balance_writes(&self) -> [Call; 2] {
+    pub(crate) fn balance_writes(&self) -> [Call; 3] {
         let sides = self.transfers.iter().flat_map(|transfer| {
             let currency = transfer.amount.currency;
             [(transfer.debit, currency), (transfer.credit, currency)]
@@ -219,7 +242,7 @@ impl Postings {
                     parameters.extend(params![change.posted_minor, change.held_minor, at]);
                     house.push(parameters);
                 }
-                None if change == BalanceChange::default() => {}
+                None if change == BalanceChange::default() || self.latest.contains_key(&id) => {}
                 None => limited.push(params![
                     change.posted_minor,
                     change.held_minor,
@@ -228,7 +251,13 @@ impl Postings {
                 ]),
             }
         }
+        let payers = self.latest.iter().map(|(id, latest)| {
+            let change = self.balances.get(id).copied().unwrap_or_default();
+            let (posted, held) = (change.posted_minor, change.held_minor);
+            params![posted, held, latest.stored(), id.bucket().number(), id.stored()]
+        });
         [
+            Call::each(&CHANGE_PAYER, payers.collect()),
             Call::each(&CHANGE_BALANCE, limited),
             Call::each(&CHANGE_HOUSE_BALANCE, house),
         ]
@@ -262,6 +291,23 @@ pub(crate) async fn lock_accounts(tx: &mut Tx, ids: &BTreeSet<AccountId>) -> Res
     let found = ids.iter().zip(found);
     found
         .flat_map(|(id, rows)| rows.into_iter().map(|row| account(*id, row)))
+        .collect()
+}
+
+/// As [`lock_accounts`], with each account's newest payment, which only people's own accounts keep.
+pub(crate) async fn lock_payers(
+    tx: &mut Tx,
+    ids: &BTreeSet<AccountId>,
+) -> Result<Vec<(Account, Option<PaymentId>)>, DbError> {
+    let sets = ids.iter().map(account_key).collect();
+    let found = tx.query_each(&LOCK_PAYER, sets).await?;
+    let found = ids.iter().zip(found);
+    found
+        .flat_map(|(account_id, rows)| rows.into_iter().map(|row| (*account_id, row)))
+        .map(|(account_id, row)| {
+            let latest = opt_id(&row, 6, PaymentId::new)?;
+            Ok((account(account_id, row)?, latest))
+        })
         .collect()
 }
 
@@ -328,7 +374,7 @@ async fn list_transfers(tx: &mut Tx, of: AccountId, page: &Page) -> Result<Vec<T
         let row = tx.query_opt(&FIND_TRANSFER, params![bucket, last.as_str()]).await?;
         after = row.map_or_else(|| Ok(last.clone()), |row| transfer(&row).map(|last| list_key(&last)))?;
     }
-    let calls = [&DEBITS, &CREDITS, &PAID].map(|statement| {
+    let calls = [&DEBITS, &CREDITS, &PAID, &PAID_BY_PERSON].map(|statement| {
         let parameters = params![bucket, of.stored(), after.as_str(), page.limit];
         Call::one(statement, parameters)
     });

@@ -107,6 +107,11 @@ impl Processing {
         }
     }
 
+    /// Whether somebody waits for a payment now; work that can wait makes room.
+    pub fn busy(&self) -> bool {
+        self.paying.open() > 0
+    }
+
     /// Payments waiting now, for observation.
     pub fn waiting(&self) -> usize {
         self.paying.depth()

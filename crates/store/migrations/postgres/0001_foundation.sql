@@ -295,6 +295,8 @@ create table accounts (
     currency text not null,
     posted_minor bigint not null,
     held_minor bigint not null check (held_minor >= 0),
+    -- Of a person's own account: where the chain of its payments begins.
+    latest_payment_id text,
     created_at bigint not null,
     primary key (bucket, id),
     constraint accounts_floor check (kind not in ('person', 'institution', 'sub_institution', 'member') or posted_minor >= held_minor)
@@ -323,7 +325,7 @@ create table transfers (
 );
 -- A pending transfer is resolved at most once.
 create unique index transfers_resolution on transfers (bucket, pending_id) where pending_id is not null;
--- What a payment moved at once is found through `payments_of_account`; of the other kinds one side is the operator's.
+-- What a payment moved at once is found through its payment; of the other kinds one side is the operator's.
 create index transfers_of_debit on transfers (bucket, debit_id, id)
     where kind = 'allotment' or kind = 'correction' or kind = 'merchant_refund' or phase <> 'posted';
 create index transfers_of_credit on transfers (bucket, credit_id, id) where kind not in ('payment', 'merchant_refund');
@@ -332,6 +334,9 @@ create table payments (
     bucket smallint not null,
     id text not null,
     code_id text,
+    -- Of a person's own account: its payment before this one. A list follows this chain, so that paying writes into no
+    -- index that lies in the order of accounts.
+    previous_id text,
     record_id text not null,
     kind text not null check (kind in ('user', 'institution')),
     person_id text not null,
@@ -364,7 +369,7 @@ create table payments (
 );
 -- Whether a code was used is decided here and nowhere else.
 create unique index payments_code on payments (bucket, code_id) where code_id is not null;
-create index payments_of_account on payments (bucket, account_id, id);
+create index payments_of_account on payments (bucket, account_id, id) where kind = 'institution';
 create index payments_of_member on payments (bucket, person_id, id) where kind = 'institution';
 create index payments_of_institution on payments (bucket, record_id, id) where kind = 'institution';
 create index payments_held on payments (bucket, hold_until) where state = 'authorised';

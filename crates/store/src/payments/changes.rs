@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use onescan_domain::codes::CodeRefusal;
+use onescan_domain::codes::{CodeKind, CodeRefusal};
 use onescan_domain::ids::{EventId, PaymentId, RawId, TransferId};
 use onescan_domain::money::Money;
 use onescan_domain::payments::batch::{Event, EventKind, PayOutcome, Replayed, UsageKey};
@@ -477,6 +477,7 @@ async fn expire_once(tx: &mut Tx, now: i64, limit: u32) -> Result<u64, DbError> 
 /// Refuses in this order: key revoked, key conflict, code used.
 async fn assert_once(tx: &mut Tx, command: &AssertCommand) -> Result<Result<PayOutcome, PayError>, DbError> {
     let (payment, key) = (&command.payment, command.key);
+    let payers = ledger::lock_payers(tx, &BTreeSet::from([payment.account])).await?;
     let active = tx
         .query_opt(&ACTIVE_KEY, params![key.bucket().number(), key.stored()])
         .await?;
@@ -501,10 +502,17 @@ async fn assert_once(tx: &mut Tx, command: &AssertCommand) -> Result<Result<PayO
         }
     }
     let subject = payment.id.stored();
-    let writes = vec![
-        Call::one(&INSERT_PAYMENT, payment_parameters(payment)),
+    let mut postings = Postings::default();
+    let payer = payers.first().filter(|_| payment.kind == CodeKind::User);
+    if let Some((account, _)) = payer {
+        postings.latest.insert(account.id, payment.id);
+    }
+    let previous = payer.and_then(|(_, latest)| *latest);
+    let mut writes = vec![
+        Call::one(&INSERT_PAYMENT, payment_parameters(payment, previous)),
         idempotency::write(&asked, payment.id.bucket(), subject, payment.created_at),
     ];
+    writes.extend(postings.writes());
     ledger::write_all(tx, writes).await?;
     Ok(Ok(PayOutcome {
         payment: payment.clone(),

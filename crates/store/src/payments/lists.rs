@@ -35,9 +35,17 @@ statements! {
     ACCOUNTS =
         "select account_id from code_records where bucket = :bucket and kind = 'user' and holder_id = :person::text
          union select id from accounts where bucket = :bucket and owner_id = :person::text";
+    // Follows the chain from the account's newest payment; the outer limit ends it.
     OF_ACCOUNT = concat!(
-        "select ", payment_columns!(), " from payments where bucket = :bucket and account_id = :account::text
-         and person_id = :person::text and kind = 'user' and id < :after::text order by id desc limit :limit"
+        "with recursive chain (", payment_columns!(), ", previous_id) as (
+             select ", payment_columns!("p."), ", p.previous_id from accounts a
+             join payments p on p.bucket = a.bucket and p.id = a.latest_payment_id
+             where a.bucket = :bucket and a.id = :account::text
+             union all
+             select ", payment_columns!("p."), ", p.previous_id from chain c
+             join payments p on p.bucket = :bucket and p.id = c.previous_id)
+         select ", payment_columns!(), " from chain
+         where person_id = :person::text and id < :after::text limit :limit"
     );
     OF_MEMBER = concat!(
         "select ", payment_columns!(), " from payments where bucket = :bucket and person_id = :person::text
@@ -178,7 +186,7 @@ impl Store {
         Ok(newest(found, page))
     }
 
-    /// With the person's own codes. They lie in the index by account, which the pay path keeps anyway.
+    /// With the person's own codes: along the chains of their accounts.
     async fn list_own_payments(&self, bucket: Bucket, person: &str, page: &Page) -> Result<Vec<Payment>> {
         let accounts = self.db.query(&ACCOUNTS, params![bucket.number(), person]).await?;
         let sets = accounts.iter().map(|row| {

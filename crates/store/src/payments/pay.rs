@@ -4,10 +4,11 @@
 //! everything else as it stands after the one before. Races that remain (one order number, two payers) end at a unique
 //! constraint, and the whole batch is decided again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onescan_domain::bucket::Bucket;
+use onescan_domain::codes::CodeKind;
 use onescan_domain::ids::{AccountId, CodeId, KeyId, MerchantId, PaymentId, TerminalId};
 use onescan_domain::merchants::{GuardLimits, TerminalGuard};
 use onescan_domain::payments::PayError;
@@ -52,6 +53,8 @@ statements! {
 
 /// The counters a batch may move, with the bucket of their record.
 type Counters = BTreeSet<(Bucket, UsageKey)>;
+/// The newest payment of each person's own account in the batch, where the account exists.
+type Latest = BTreeMap<AccountId, Option<PaymentId>>;
 type Answers = Vec<Result<PayOutcome, PayError>>;
 
 impl Store {
@@ -74,11 +77,11 @@ impl Store {
 
 async fn pay_once(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<Answers, DbError> {
     let stopwatch = Stopwatch::start();
-    let (mut books, counters) = load(tx, batch, limits).await?;
+    let (mut books, counters, latest) = load(tx, batch, limits).await?;
     let loaded_us = stopwatch.elapsed_us();
     let answers: Answers = batch.iter().map(|command| books.pay(command)).collect();
     let decided_us = stopwatch.elapsed_us();
-    ledger::write_all(tx, writes(&mut books, counters)).await?;
+    ledger::write_all(tx, writes(&mut books, counters, latest)).await?;
     tracing::trace!(
         commands = batch.len(),
         load_us = loaded_us,
@@ -90,23 +93,26 @@ async fn pay_once(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Res
 }
 
 /// Every row that [`Books`] asks for, each key once, however many commands share it.
-async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<(Books, Counters), DbError> {
+async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<(Books, Counters, Latest), DbError> {
     let mut books = Books {
         guard_limits: limits,
         ..Books::default()
     };
-    let counters = lock_balances(tx, batch, &mut books).await?;
+    let (counters, latest) = lock_balances(tx, batch, &mut books).await?;
     load_terminals(tx, batch, &mut books).await?;
     load_claims(tx, batch, &mut books).await?;
     load_payments(tx, batch, &mut books).await?;
-    Ok((books, counters))
+    Ok((books, counters, latest))
 }
 
-async fn lock_balances(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<Counters, DbError> {
+async fn lock_balances(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<(Counters, Latest), DbError> {
     let permits = batch.iter().filter_map(|command| command.permit.as_ref());
     let accounts: BTreeSet<AccountId> = permits.map(|permit| permit.account).collect();
-    let accounts = ledger::lock_accounts(tx, &accounts).await?;
-    books.accounts = accounts.into_iter().map(|account| (account.id, account)).collect();
+    let mut latest = Latest::new();
+    for (account, payment) in ledger::lock_payers(tx, &accounts).await? {
+        latest.insert(account.id, payment);
+        books.accounts.insert(account.id, account);
+    }
 
     let counters = batch
         .iter()
@@ -118,7 +124,7 @@ async fn lock_balances(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> 
             books.usage.insert(key.clone(), rows::usage(row)?);
         }
     }
-    Ok(counters)
+    Ok((counters, latest))
 }
 
 async fn load_terminals(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<(), DbError> {
@@ -209,11 +215,24 @@ async fn find_each<K>(
 
 /// Takes the batch's writes out of the books. The operator's own accounts come last: they are the ones that other
 /// batches wait for.
-fn writes(books: &mut Books, counters: Counters) -> Vec<Call> {
+fn writes(books: &mut Books, counters: Counters, mut latest: Latest) -> Vec<Call> {
     let decided = std::mem::take(&mut books.writes);
+    let mut moved_on = BTreeMap::new();
+    let mut payments = Vec::with_capacity(decided.payments.len());
+    for payment in &decided.payments {
+        let newest = latest
+            .get_mut(&payment.account)
+            .filter(|_| payment.kind == CodeKind::User);
+        let previous = newest.and_then(|newest| {
+            moved_on.insert(payment.account, payment.id);
+            newest.replace(payment.id)
+        });
+        payments.push(payment_parameters(payment, previous));
+    }
     let postings = Postings {
         balances: decided.balances.into_iter().collect(),
         transfers: decided.transfers,
+        latest: moved_on,
     };
     let answered = decided.answered.iter().map(|((caller, key), claim)| {
         let at = books
@@ -252,10 +271,7 @@ fn writes(books: &mut Books, counters: Counters) -> Vec<Call> {
         ])
     });
     let mut writes = vec![
-        Call::each(
-            &INSERT_PAYMENT,
-            decided.payments.iter().map(payment_parameters).collect(),
-        ),
+        Call::each(&INSERT_PAYMENT, payments),
         Call::each(&idempotency::INSERT, answered.collect()),
         Call::each(&INSERT_ORDER, orders.collect()),
         Call::each(&PUT_USAGE, usage.collect()),

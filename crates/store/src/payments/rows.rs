@@ -18,9 +18,64 @@ use crate::{params, statements};
 /// What [`payment`] reads, in its order.
 macro_rules! payment_columns {
     () => {
-        "id, code_id, record_id, kind, person_id, member_id, account_id, merchant_id, store_id, terminal_id, \
-         order_number, scenario_id, amount_minor, currency, subject, state, state_at, transfer_id, hold_until, means, \
-         reference, refusal, refunded_minor, local_day, local_month, created_at"
+        payment_columns!("")
+    };
+    // `$of`: the table's name in the statement with its point.
+    ($of:literal) => {
+        concat!(
+            $of,
+            "id, ",
+            $of,
+            "code_id, ",
+            $of,
+            "record_id, ",
+            $of,
+            "kind, ",
+            $of,
+            "person_id, ",
+            $of,
+            "member_id, ",
+            $of,
+            "account_id, ",
+            $of,
+            "merchant_id, ",
+            $of,
+            "store_id, ",
+            $of,
+            "terminal_id, ",
+            $of,
+            "order_number, ",
+            $of,
+            "scenario_id, ",
+            $of,
+            "amount_minor, ",
+            $of,
+            "currency, ",
+            $of,
+            "subject, ",
+            $of,
+            "state, ",
+            $of,
+            "state_at, ",
+            $of,
+            "transfer_id, ",
+            $of,
+            "hold_until, ",
+            $of,
+            "means, ",
+            $of,
+            "reference, ",
+            $of,
+            "refusal, ",
+            $of,
+            "refunded_minor, ",
+            $of,
+            "local_day, ",
+            $of,
+            "local_month, ",
+            $of,
+            "created_at"
+        )
     };
 }
 pub(super) use payment_columns;
@@ -42,11 +97,11 @@ macro_rules! usage_columns {
 
 statements! {
     pub(super) INSERT_PAYMENT = concat!(
-        "insert into payments (bucket, ", payment_columns!(), ") values (:bucket, :id::text, :code::text, \
+        "insert into payments (bucket, ", payment_columns!(), ", previous_id) values (:bucket, :id::text, :code::text, \
          :record::text, :kind::text, :person::text, :member::text, :account::text, :merchant::text, :store::text, \
          :terminal::text, :order_number::text, :scenario::text, :amount, :currency::text, :subject::text, \
          :state::text, :state_at, :transfer::text, :hold_until, :means::text, :reference::text, :refusal::text, \
-         :refunded, :local_day, :local_month, :created_at)"
+         :refunded, :local_day, :local_month, :created_at, :previous::text)"
     );
     pub(super) PAYMENT = concat!(
         "select ", payment_columns!(), " from payments where bucket = :bucket and id = :id::text"
@@ -171,8 +226,8 @@ pub(super) fn state_columns(state: &PaymentState, created_at: i64) -> StateColum
     columns
 }
 
-/// The bucket, then [`payment_columns`].
-pub(super) fn payment_parameters(payment: &Payment) -> Vec<Value> {
+/// The bucket, then [`payment_columns`], then the payment before it on the person's own account.
+pub(super) fn payment_parameters(payment: &Payment, previous: Option<PaymentId>) -> Vec<Value> {
     let state = state_columns(&payment.state, payment.created_at);
     params![
         payment.id.bucket().number(),
@@ -202,6 +257,7 @@ pub(super) fn payment_parameters(payment: &Payment) -> Vec<Value> {
         payment.local_day,
         payment.local_month,
         payment.created_at,
+        previous.map(PaymentId::stored),
     ]
 }
 
@@ -331,7 +387,8 @@ mod tests {
                 local_month: 657,
                 created_at: 6_000,
             };
-            let columns = payment_parameters(&written).split_off(1);
+            let mut columns = payment_parameters(&written, None).split_off(1);
+            assert_eq!(columns.pop(), Some(Value::Null));
             assert_eq!(payment(Row::new(columns)), Ok(written));
         }
     }
