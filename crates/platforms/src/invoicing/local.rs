@@ -54,7 +54,9 @@ impl Invoicing for LocalInvoicing {
             invoice,
             made: Made::Before,
         };
-        let Some(number) = number else { return Ok(Ok(before(kept))) };
+        let Some(number) = number else {
+            return Ok(Ok(before(kept)));
+        };
         if kept.number.is_none() {
             self.store.set_number(payment.bucket(), payment, &number).await?;
         }
