@@ -196,4 +196,16 @@ on_both! {
         assert_eq!(locked.header("retry-after"), Some("900"));
         app.second_scan(terminal, &good).await.problem(429, "terminal-locked");
     }
+
+    async fn s17_cash_may_change_hands_after_the_pay_window_but_not_days_later(app: TestApp) {
+        let cast = app.cast().await;
+        let terminal = &cast.merchant.invoice_key;
+        let slow = app.own_digits(&cast.person).await;
+        let forgotten = app.digits_on(&cast.person.token, None, "tablet").await;
+        app.clock.advance_ms(10 * 75_000);
+        let first = app.assert_paid(terminal, &slow, 1_000, "cash-1").await.ok(201);
+        app.clock.advance_ms(DAY_MS - 10 * 75_000);
+        app.assert_paid(terminal, &forgotten, 1_000, "cash-2").await.problem(410, "code-expired");
+        assert_eq!(app.assert_paid(terminal, &slow, 1_000, "cash-1").await.ok(201), first, "a repeat gets its answer");
+    }
 }

@@ -150,7 +150,8 @@ impl Processing {
     }
 
     /// An invoice terminal's word that the sale was paid elsewhere, for a code that reads as unpaid. The caller has checked
-    /// that the terminal may say so. No money is booked; the code can no longer be paid with; the person sees it.
+    /// that the terminal may say so. No money is booked; the code can no longer be paid with; the person sees it. Taken as
+    /// long after the code was made as a paid code answers: cash may change hands after the pay window, not days later.
     /// Row S17, trap 2.
     pub async fn assert_paid(&self, request: AssertPaid) -> Result<Result<PayOutcome, PayError>> {
         let guard = self.parts.merchants.guard(request.terminal.terminal).await?;
@@ -159,12 +160,28 @@ impl Processing {
                 until: guard.locked_until,
             }));
         }
+        if self.is_too_old_to_assert(&request.text).await? {
+            return Ok(Err(PayError::Code(CodeRefusal::Expired)));
+        }
         let terminal = request.terminal.clone();
         let asserted = self.parts.payments.assert_paid(request).await?;
         if matches!(asserted, Err(PayError::Code(CodeRefusal::Unknown))) {
             self.note_unknown(&terminal).await?;
         }
         Ok(asserted)
+    }
+
+    /// A code that a payment names is not: a repeat gets its answer.
+    async fn is_too_old_to_assert(&self, text: &CodeText) -> Result<bool> {
+        let Some(facts) = self.parts.codes.look_up(vec![text.clone()]).await?.pop().flatten() else {
+            return Ok(false);
+        };
+        let in_time = self.parts.env.now_ms() < facts.created_at + self.settings.invoice_ms;
+        if in_time {
+            return Ok(false);
+        }
+        let named = self.parts.payments.find_by_codes(vec![facts.code]).await?;
+        Ok(named.into_iter().flatten().next().is_none())
     }
 
     /// The profile after a paid instruction, handed over as by a second scan: from then on the code reads as invoice issued.
