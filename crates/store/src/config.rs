@@ -47,7 +47,8 @@ pub struct SqliteConfig {
     pub read_connections: usize,
     /// How long another process may hold the file.
     pub busy_timeout: Duration,
-    /// Memory for pages, per connection.
+    /// Memory for pages, per connection. More is not faster: when a tree was balanced, SQLite walks the whole cache at
+    /// the next commit, and a reader forgets its pages at every commit of the writer.
     pub cache_kib: u32,
 }
 
@@ -62,7 +63,7 @@ impl SqliteConfig {
             checkpoint_pages: 2_000,
             read_connections: 4,
             busy_timeout: Duration::from_secs(5),
-            cache_kib: 65_536,
+            cache_kib: 16_384,
         }
     }
 }
