@@ -59,6 +59,8 @@ on_both! {
         let after = app.fetch_profile(&cast.merchant.cashier_key, &payment).await.ok(200);
         assert_eq!(after["status"], "issued");
         assert_eq!(after["invoice"], invoice);
+        // A terminal that lost the first answer still gets what it said.
+        assert_eq!(after["profile"], before["profile"]);
         let scanned = app.second_scan(&cast.merchant.invoice_key, &digits).await.ok(200);
         assert_eq!(scanned["status"], "invoice_issued");
         assert_eq!(scanned["invoice"], invoice);

@@ -47,8 +47,11 @@ pub enum SecondScan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Information {
     Details(Delivered),
-    /// The invoice is issued: there is nothing left to fill in.
-    Issued(Invoice),
+    /// The invoice is issued. The details stay to be had, for a terminal that lost the answer which carried them.
+    Issued {
+        invoice: Invoice,
+        details: Delivered,
+    },
 }
 
 /// Why an invoice cannot be taken for a payment.
@@ -84,7 +87,10 @@ impl Processing {
     /// Rows S13, S16. Source: S \[77\], \[90\].
     pub async fn information(&self, payment: &Payment) -> Result<Information> {
         match self.invoice_of(payment).await? {
-            Some(invoice) => Ok(Information::Issued(invoice)),
+            Some(invoice) => Ok(Information::Issued {
+                invoice,
+                details: self.profile_of(payment).await?,
+            }),
             None => self.profile_of(payment).await.map(Information::Details),
         }
     }

@@ -145,7 +145,8 @@ impl RefusalView {
 #[schema(title = "InvoiceProfileAnswer")]
 pub struct DeliveredView<'a> {
     /// `settled`: `profile` is the one. `asking`: the buyer is choosing among several until `until`. `none`: the buyer
-    /// entered none that fits. `later`: ask for it at /v1/payments/{payment}/invoice-profile. `issued`: `invoice` was issued.
+    /// entered none that fits. `later`: ask for it at /v1/payments/{payment}/invoice-profile. `issued`: `invoice` was issued,
+    /// and `profile` is still there for a terminal that lost the answer which carried it.
     #[schema(value_type = String, example = "settled")]
     pub status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,10 +183,11 @@ impl<'a> DeliveredView<'a> {
     pub fn of_information(information: &'a Information) -> Self {
         match information {
             Information::Details(delivered) => Self::of(delivered),
-            Information::Issued(invoice) => Self {
+            Information::Issued { invoice, details } => Self {
                 status: "issued",
                 invoice: Some(invoice.clone().into()),
-                ..Self::LATER
+                until: None,
+                ..Self::of(details)
             },
         }
     }
