@@ -27,8 +27,11 @@ pub fn drop_old(stock: &mut Stock, age_max: Duration) {
     }
 }
 
+/// Codes of one device that live at the same time.
+const CODES_OF_DEVICE: usize = 2;
+
 /// Asks for codes, a person after the other, until `count_max` were asked for. A third code of one device ends the first,
-/// so each round over the people is another device's.
+/// so every second round over the people is another device's.
 #[derive(Debug)]
 pub struct MakeCodes<'w> {
     /// One per person.
@@ -43,7 +46,7 @@ impl Source for MakeCodes<'_> {
     fn next(&mut self) -> Option<(usize, &[u8])> {
         self.count_max = self.count_max.checked_sub(1)?;
         let people = self.requests.len();
-        let (person, device) = (*self.next % people, *self.next / people);
+        let (person, device) = (*self.next % people, *self.next / people / CODES_OF_DEVICE);
         *self.next += 1;
         Some((person, self.requests[person].fill(&[&digits(device)])))
     }
@@ -197,10 +200,17 @@ mod tests {
             requests: &mut requests,
             stock: &mut stock,
             next: &mut next_person,
-            count_max: 3,
+            count_max: 5,
             unreadable: 0,
         };
-        for (digit, asked) in [("1", "a000000000000"), ("2", "b000000000000"), ("3", "a000000000001")] {
+        let asked = [
+            "a000000000000",
+            "b000000000000",
+            "a000000000000",
+            "b000000000000",
+            "a000000000001",
+        ];
+        for (digit, asked) in ["1", "2", "3", "4", "5"].into_iter().zip(asked) {
             assert_eq!(make.next().unwrap().1, asked.as_bytes());
             make.answered(0, 201, format!("{{\"code\":\"{}\"}}", digit.repeat(CODE)).as_bytes());
         }
