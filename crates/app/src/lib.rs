@@ -1,7 +1,7 @@
 //! The program around the platforms: configuration, command line, wiring, background work, and the demo.
 //!
 //! **Invariant:** the only crate that knows both the store and the faces.
-//! **Invariant:** the clock and the system's randomness are read in [`env`] and nowhere else; measuring is the exception.
+//! **Invariant:** the clock and the system's randomness are read in [`mod@env`] and nowhere else; measuring is the exception.
 
 pub mod background;
 pub mod cli;

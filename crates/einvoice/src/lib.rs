@@ -6,7 +6,7 @@
 //! **Invariant:** pure and synchronous. No file, clock, network or randomness: dates are parameters, fonts are part of the
 //! program, and the same input gives the same bytes.
 //!
-//! Rows S20 and R09. Source: S [86], [96], [122]-[123]; R claim 9.
+//! Rows S20 and R09. Source: S \[86\], \[96\], \[122\]-\[123\]; R claim 9.
 
 pub mod check;
 pub mod date;

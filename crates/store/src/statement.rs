@@ -13,7 +13,7 @@ use crate::sql::Value;
 
 pub use crate::render::{Forms, Kind, Mark, SetForm, SetRows};
 
-/// One SQL text, made by [`statements!`](crate::statements); its address is its identity in the caches.
+/// One SQL text, made by `statements!`; its address is its identity in the caches.
 #[derive(Debug)]
 pub struct Statement {
     name: &'static str,

@@ -1,4 +1,4 @@
-//! The command line. One file per group of commands; what they print goes through [`output`].
+//! The command line. One file per group of commands; what they print goes through `output`.
 
 mod configuration;
 mod demo;

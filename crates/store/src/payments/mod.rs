@@ -1,4 +1,4 @@
-//! The payment platform's tables: payments, refunds, counters, claims; with [`crate::ledger`] and [`crate::outbox`] the
+//! The payment platform's tables: payments, refunds, counters, claims; with `ledger` and `outbox` the
 //! port [`PaymentStore`].
 
 mod changes;

@@ -1,4 +1,4 @@
-//! The JSON API under `/v1`: one module per resource, each a list of [`Endpoint`]s.
+//! The JSON API under `/v1`: one module per resource, each a list of `Endpoint`s.
 //!
 //! **Invariant:** handlers hold no rule: they read, call one use case, and show what it answered.
 
