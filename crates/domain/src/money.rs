@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An ISO 4217 currency of [`CURRENCIES`].
+/// An ISO 4217 currency of the table below.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 

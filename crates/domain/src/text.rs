@@ -28,7 +28,7 @@ pub fn line(text: &str, max: usize) -> Result<String, TextError> {
     }
 }
 
-/// Like [`line`], but empty or white text is `None`.
+/// Like [`line()`], but empty or white text is `None`.
 pub fn optional_line(text: Option<&str>, max: usize) -> Result<Option<String>, TextError> {
     match text.map(str::trim) {
         None | Some("") => Ok(None),

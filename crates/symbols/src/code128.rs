@@ -3,7 +3,7 @@
 //!
 //! Invariant: a picture always carries its own white quiet zone of 10 modules at both ends.
 //!
-//! Row S09. Source: S [68]-[70]; ISO/IEC 15417.
+//! Row S09. Source: S \[68\]-\[70\]; ISO/IEC 15417.
 
 use crate::svg::Drawing;
 use crate::{SymbolError, raster};

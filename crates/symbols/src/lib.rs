@@ -5,7 +5,7 @@
 //! randomness, no IO. Borders: text in, bytes or SVG text out; what the digits mean is decided
 //! elsewhere, and nothing here looks at it.
 //!
-//! Row S09. Source: S [19], [68]-[70].
+//! Row S09. Source: S \[19\], \[68\]-\[70\].
 
 pub mod code128;
 mod error;

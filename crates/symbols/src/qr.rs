@@ -3,7 +3,7 @@
 //! Invariant: a picture always carries its own white quiet zone of 4 modules, so that a dark page
 //! around it cannot make it unreadable.
 //!
-//! Row S09. Source: S [68]-[70]; ISO/IEC 18004.
+//! Row S09. Source: S \[68\]-\[70\]; ISO/IEC 18004.
 
 use fast_qr::{ECL, Mode, QRBuilder};
 

@@ -120,7 +120,7 @@ on_both! {
         assert_eq!(problem["reasons"], json!([{"field": "amount.currency", "seen": "EUR", "allowed": "CNY"}]));
     }
 
-    /// Source: S [80]-[82]: the scenario comes from the payment, the account from the record.
+    /// Source: S \[80\]-\[82\]: the scenario comes from the payment, the account from the record.
     async fn s14_scenario_and_account_are_those_of_the_code_record(app: TestApp) {
         let cast = app.cast().await;
         let digits = app.member_digits(&cast.member).await;

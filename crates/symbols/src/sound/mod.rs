@@ -13,7 +13,7 @@
 //!
 //! Invariant: the sum of all tones never exceeds full scale, so nothing is clipped.
 //!
-//! Row S09. Source: S [19], [68]-[70]; ggwave 0.4 as its receiver reads it.
+//! Row S09. Source: S \[19\], \[68\]-\[70\]; ggwave 0.4 as its receiver reads it.
 
 mod reed_solomon;
 mod wav;
