@@ -134,8 +134,10 @@ impl PostgresPool {
 }
 
 /// A plan made while the tables are young is kept for the session's life, and would read whole tables when they have
-/// grown. Every statement here but those of long reads looks rows up by key.
-const KEYED_PLANS: &str = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+/// grown. Every statement here but those of long reads looks rows up by key. A plan against the settings costs so much on
+/// paper that it would be compiled first, for seconds.
+const KEYED_PLANS: &str =
+    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off";
 
 /// What long reads begin with, since they may read much: the planner's own choice.
 pub(crate) const FREE_PLANS: &str =
