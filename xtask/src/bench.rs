@@ -5,10 +5,13 @@
 //! medians count. Server, database and load share the processors, so the load takes as little as it can, and a run beside
 //! other busy programs is told as such. SPEED: the goals are those of the table in [`report`].
 
+mod apart;
+mod documents;
 mod http;
 mod load;
 mod machine;
 mod pgbench;
+mod policy;
 mod prepare;
 mod report;
 mod server;
@@ -56,9 +59,22 @@ pub struct Options {
     /// Measure one database only, without the other's ceilings
     #[arg(long)]
     only: Option<Engine>,
+    /// Measure only rows whose name holds this text, such as "payments, 64"; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    rows: Vec<String>,
+    /// Run everything at real-time priority (`chrt`, needs the right to), so that programs beside it do not disturb the
+    /// figures; they stand still meanwhile. The report says so
+    #[arg(long)]
+    realtime: bool,
+    /// Measure only what one ride code costs a gate
+    #[arg(long)]
+    gate: bool,
     /// Measure the server as it was last built with `cargo build --release`
     #[arg(long)]
     no_build: bool,
+    /// Measure only how long a policy takes to decide; needs no server
+    #[arg(long)]
+    policy: bool,
 }
 
 impl Options {
@@ -74,6 +90,11 @@ impl Options {
         if self.quick { 500 } else { self.people as usize }
     }
 
+    fn wants(&self, row: Row) -> bool {
+        let name = row.to_string();
+        self.rows.is_empty() || self.rows.iter().any(|text| name.contains(text.as_str()))
+    }
+
     fn pgbench_scale(&self) -> usize {
         if self.quick { 5 } else { 50 }
     }
@@ -82,11 +103,29 @@ impl Options {
 /// Measures, prints the table and writes `target/bench/bench.json`. Fails when a check beside the speed is broken; a goal
 /// that was missed is told and is no failure.
 pub fn bench(options: &Options) -> Result<()> {
+    if options.gate {
+        let example = [
+            "run",
+            "--release",
+            "--package",
+            "onescan-gate",
+            "--example",
+            "verify_speed",
+        ];
+        return shell::run(&mut shell::cargo(&example));
+    }
     if cfg!(debug_assertions) {
         return run_optimised();
     }
-    if !options.no_build {
+    if options.policy {
+        return policy::bench();
+    }
+    let realtime = machine::is_realtime()?;
+    if !options.no_build && !realtime {
         shell::run(&mut shell::cargo(&["build", "--release", "--package", "onescan"]))?;
+    }
+    if options.realtime && !realtime {
+        return run_realtime();
     }
     let folder = fresh_folder()?;
     let mut run = Run::start(options, &folder)?;
@@ -112,6 +151,14 @@ fn run_optimised() -> Result<()> {
     let program = shell::root().join("target/release/xtask");
     let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
     bail!("could not start the optimised build: {error}")
+}
+
+/// This program again, with everything it starts, ahead of all others. What is compiled is compiled before.
+fn run_realtime() -> Result<()> {
+    let mut command = Command::new("chrt");
+    command.args(["--rr", "10"]).arg(std::env::current_exe()?);
+    let error = command.args(std::env::args_os().skip(1)).exec();
+    bail!("could not run chrt: {error}")
 }
 
 /// The folder of reports and data, on the disk that is measured. What an earlier run left is removed.
@@ -155,7 +202,7 @@ impl<'o> Run<'o> {
             let folder = folder.join(engine.name());
             sites.push(Site::start(engine, &folder, database.as_deref(), options.people())?);
         }
-        ours.servers = sites.iter().map(|site| site.server.process()).collect();
+        ours.servers = servers(&sites);
         Ok(Self {
             options,
             folder,
@@ -168,13 +215,16 @@ impl<'o> Run<'o> {
 
     fn round(&mut self) -> Result<()> {
         self.ceilings()?;
+        self.documents()?;
         for index in 0..self.sites.len() {
             self.codes(index)?;
             for connections in CONNECTIONS {
                 self.pay(index, Payers::Many, connections)?;
             }
             self.pay(index, Payers::Hot, 64)?;
+            self.rides(index)?;
             self.open(index)?;
+            self.apart(index)?;
             let check = self.sites[index].verify()?;
             self.report.checks.push(check);
         }
@@ -183,11 +233,12 @@ impl<'o> Run<'o> {
 
     fn ceilings(&mut self) -> Result<()> {
         let window = self.options.window();
-        for connections in CONNECTIONS {
+        let rows = CONNECTIONS.map(|connections| (connections, Row::Empty { connections }));
+        for (connections, row) in rows.into_iter().filter(|(_, row)| self.options.wants(*row)) {
             let address = self.sites[0].server.address;
             let mut echo = Repeat::new(vec![prepare::echo_request()]);
             let load = Load::closed(connections, window);
-            self.timed(Row::Empty { connections }, || load::drive(address, &load, &mut echo))?;
+            self.timed(row, || load::drive(address, &load, &mut echo))?;
         }
         let before = self.ours.used()?;
         let flushes = machine::measure_flushes(self.folder, window)?;
@@ -202,7 +253,8 @@ impl<'o> Run<'o> {
         let Some(url) = self.cluster.as_ref().map(GuardedCluster::url) else {
             return Ok(());
         };
-        for clients in PGBENCH_CLIENTS {
+        let rows = PGBENCH_CLIENTS.map(|clients| (clients, Row::Pgbench { clients }));
+        for (clients, row) in rows.into_iter().filter(|(_, row)| self.options.wants(*row)) {
             let before = self.ours.used()?;
             let pgbench::Tps { per_second, mean_ms } = pgbench::run(&url, clients, window)?;
             let used = self.ours.used()?.since(before);
@@ -216,7 +268,25 @@ impl<'o> Run<'o> {
                 others: used.others_share(),
                 ..Sample::default()
             };
-            self.add(Row::Pgbench { clients }, sample);
+            self.add(row, sample);
+        }
+        Ok(())
+    }
+
+    /// Beside the servers, which stand idle meanwhile.
+    fn documents(&mut self) -> Result<()> {
+        for lines in documents::LINES {
+            for form in documents::Form::ALL {
+                let row = Row::Document { lines, form };
+                if !self.options.wants(row) {
+                    continue;
+                }
+                let before = self.ours.used()?;
+                let (mut sample, bytes) = documents::measure(lines, form, self.options.window())?;
+                sample.others = self.ours.used()?.since(before).others_share();
+                self.report.note_size(row, bytes);
+                self.add(row, sample);
+            }
         }
         Ok(())
     }
@@ -226,10 +296,13 @@ impl<'o> Run<'o> {
             sites, ours, options, ..
         } = self;
         let site = &mut sites[index];
+        let row = Row::Codes { engine: site.engine };
+        if !options.wants(row) {
+            return Ok(());
+        }
         let load = Load::closed(64, options.window());
         let (outcome, used) = ours.during(|| site.make_codes(Payers::Many, &load, usize::MAX))?;
         site.expect_clean(&outcome, "making codes")?;
-        let row = Row::Codes { engine: site.engine };
         self.add(row, sample(&outcome, used));
         Ok(())
     }
@@ -242,6 +315,34 @@ impl<'o> Run<'o> {
         };
         let load = Load::closed(connections, self.options.window());
         self.paid(index, payers, row, &load)
+    }
+
+    fn rides(&mut self, index: usize) -> Result<()> {
+        let engine = self.sites[index].engine;
+        let row = Row::Rides { engine };
+        if !self.options.wants(row) {
+            return Ok(());
+        }
+        let load = Load::closed(64, self.options.window());
+        let site = &mut self.sites[index];
+        let (outcome, used) = self.ours.during(|| site.ride(&load))?;
+        site.expect_clean(&outcome, &row.to_string())?;
+        let check = site.count_payments(Payers::Hot, row)?;
+        self.report.checks.push(check);
+        self.add(row, sample(&outcome, used));
+        Ok(())
+    }
+
+    /// As [`Self::pay`] at 64 connections, with every platform in a process of its own.
+    fn apart(&mut self, index: usize) -> Result<()> {
+        let engine = self.sites[index].engine;
+        let load = Load::closed(64, self.options.window());
+        self.sites[index].server.restart_apart()?;
+        self.ours.servers = servers(&self.sites);
+        self.paid(index, Payers::Many, Row::Apart { engine }, &load)?;
+        self.sites[index].server.restart_together()?;
+        self.ours.servers = servers(&self.sites);
+        Ok(())
     }
 
     fn open(&mut self, index: usize) -> Result<()> {
@@ -266,6 +367,9 @@ impl<'o> Run<'o> {
 
     /// Makes the codes, pays with them while the time runs, and counts that every answer is a payment.
     fn paid(&mut self, index: usize, payers: Payers, row: Row, load: &Load) -> Result<()> {
+        if !self.options.wants(row) {
+            return Ok(());
+        }
         let expected = self.report.median(row, |sample| sample.per_second);
         let site = &mut self.sites[index];
         site.fill_stock(payers, load, expected)?;
@@ -295,8 +399,12 @@ impl<'o> Run<'o> {
             ..
         } = sample;
         eprintln!(
-            "{:<52} {per_second:>9.0}/s  p50 {p50_ms:.2} ms  p99 {p99_ms:.2} ms  others {:.0} %",
+            "{:<52} {per_second:>9.0}/s  p50 {p50_ms:.2} ms  p99 {p99_ms:.2} ms  us each: server {:.1}, database {:.1}, load {:.1}  \
+             others {:.0} %",
             row.to_string(),
+            sample.server_us,
+            sample.database_us,
+            sample.load_us,
             others * 100.0
         );
         self.report.add(row, sample);
@@ -320,6 +428,10 @@ impl Ours {
         let done = work()?;
         Ok((done, self.used()?.since(before)))
     }
+}
+
+fn servers(sites: &[Site]) -> Vec<u32> {
+    sites.iter().flat_map(|site| site.server.processes()).collect()
 }
 
 fn sample(outcome: &Outcome, used: Used) -> Sample {

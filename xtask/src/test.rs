@@ -67,10 +67,26 @@ fn test_in(steps: &mut Steps, nextest: &[String]) -> Result<()> {
     check_in(steps)?;
     let cluster = steps.run("database", || GuardedCluster::start(Durability::None))?;
     steps.run("tests", || shell::run(&mut nextest_command(&cluster, nextest)))?;
+    for (name, arrangement) in ARRANGEMENTS {
+        steps.run(name, || shell::run(&mut arranged(&cluster, nextest, arrangement)))?;
+    }
     drop(cluster);
     steps.run("documentation", || {
         shell::run(shell::cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     })
+}
+
+/// Where the platforms live when the acceptance tests run again (row S21); on SQLite, since what differs is not the database.
+const ARRANGEMENTS: [(&str, &str); 2] = [
+    ("acceptance, all platforms apart", "apart"),
+    ("acceptance, payments and invoicing apart", "money_apart"),
+];
+
+fn arranged(cluster: &GuardedCluster, arguments: &[String], arrangement: &str) -> Command {
+    let mut command = nextest_command(cluster, arguments);
+    command.args(["-E", r"binary(it) & test(/^[sr]\d\d_/) & test(/::sqlite$/)"]);
+    command.env("ONESCAN_TEST_ARRANGEMENT", arrangement);
+    command
 }
 
 fn nextest_command(cluster: &GuardedCluster, arguments: &[String]) -> Command {

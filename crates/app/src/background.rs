@@ -1,4 +1,4 @@
-//! Work that no request waits for: the merchants' side of payments, holds whose time is over, cleaning up.
+//! Work that no request waits for: the merchants' side of payments, invoices, holds whose time is over, cleaning up.
 //!
 //! Each piece is safe to run twice and on several servers at once; what one start leaves undone the next one finds.
 
@@ -12,6 +12,7 @@ use onescan_platforms::payments::PaymentStore;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::elsewhere::{Platform, Role};
 use crate::wiring::House;
 
 /// Outbox rows posted in one commit.
@@ -20,8 +21,16 @@ const POSTED_AT_ONCE: u32 = 256;
 /// tenth of the writer's time and some thousand rows a second.
 const MAKES_ROOM: Duration = Duration::from_millis(60);
 const POSTING_EVERY: Duration = Duration::from_millis(100);
+const INVOICING_EVERY: Duration = Duration::from_millis(200);
 const HOLDS_EVERY: Duration = Duration::from_secs(10);
 const HOLDS_AT_ONCE: u32 = 256;
+const RIDES_EVERY: Duration = Duration::from_secs(5);
+const RIDES_AT_ONCE: u32 = 200;
+const TAPS_EVERY: Duration = Duration::from_millis(500);
+const TAPS_AT_ONCE: u32 = 512;
+/// A ride that is being paid this long was given up by whoever began it.
+const RIDE_GRACE_MS: i64 = 10_000;
+const BILLS_EVERY: Duration = Duration::from_secs(1);
 const CLEANING_EVERY: Duration = Duration::from_secs(600);
 /// Unpaid codes are kept this long: nobody asks for one later, and the slots' numbers come round after 55 hours.
 const CODES_KEPT_MS: i64 = 48 * 3_600_000;
@@ -41,8 +50,16 @@ impl Background {
         let mut every = |name, pause, piece: Piece| {
             work.spawn(repeat(name, pause, stopped.clone(), house.clone(), piece));
         };
-        every("outbox", POSTING_EVERY, |house| Box::pin(post_merchant_side(house)));
-        every("holds", HOLDS_EVERY, |house| Box::pin(expire_holds(house)));
+        if house.works_for(Platform::Payments) {
+            every("outbox", POSTING_EVERY, |house| Box::pin(post_merchant_side(house)));
+            every("holds", HOLDS_EVERY, |house| Box::pin(expire_holds(house)));
+        }
+        if house.role == Role::Whole {
+            every("invoicing", INVOICING_EVERY, |house| Box::pin(work_on_invoices(house)));
+            every("bills", BILLS_EVERY, |house| Box::pin(work_on_bills(house)));
+            every("taps", TAPS_EVERY, |house| Box::pin(work_on_taps(house)));
+            every("rides", RIDES_EVERY, |house| Box::pin(complete_rides(house)));
+        }
         every("cleaning", CLEANING_EVERY, |house| Box::pin(clean(house)));
         Self { stop, work }
     }
@@ -91,6 +108,12 @@ async fn post_merchant_side(house: House) -> Result<()> {
     }
 }
 
+/// Issues, credits and delivers what is due, until nothing is.
+async fn work_on_invoices(house: House) -> Result<()> {
+    while house.services.processing.work_on_invoices().await? > 0 {}
+    Ok(())
+}
+
 async fn expire_holds(house: House) -> Result<()> {
     loop {
         let now = house.services.env.now_ms();
@@ -100,10 +123,38 @@ async fn expire_holds(house: House) -> Result<()> {
     }
 }
 
+/// Releases forms whose validity is over and asks payments again about rides whose result was not recorded.
+async fn complete_rides(house: House) -> Result<()> {
+    let rides = &house.services.rides;
+    while rides.recover(RIDE_GRACE_MS, RIDES_AT_ONCE).await? == u64::from(RIDES_AT_ONCE) {}
+    while rides.release_overdue(RIDES_AT_ONCE).await? == u64::from(RIDES_AT_ONCE) {}
+    Ok(())
+}
+
+/// Matches taps and makes the orders of rides, until nothing is due.
+async fn work_on_taps(house: House) -> Result<()> {
+    while house.services.journeys.work(TAPS_AT_ONCE).await? > 0 {}
+    Ok(())
+}
+
+/// Begins the bills whose period is over, gathers their rides and has them invoiced, until nothing is due.
+async fn work_on_bills(house: House) -> Result<()> {
+    let bills = &house.services.bills;
+    bills.close_due().await?;
+    while bills.work().await? > 0 {}
+    Ok(())
+}
+
 async fn clean(house: House) -> Result<()> {
-    let sessions = house.services.access.clean_sessions().await?;
+    let sessions = match house.role {
+        Role::Whole => house.services.access.clean_sessions().await?,
+        Role::Only(_) => 0,
+    };
     let before_slot = (house.services.env.now_ms() - CODES_KEPT_MS) / SLOT_MS;
-    let codes = house.store.purge_codes(before_slot).await?;
+    let codes = match house.works_for(Platform::Codes) {
+        true => house.store.purge_codes(before_slot).await?,
+        false => 0,
+    };
     tracing::debug!(sessions.count = sessions, codes.count = codes, "cleaned up");
     Ok(())
 }

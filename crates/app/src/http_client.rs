@@ -17,6 +17,8 @@ use tokio::net::TcpStream;
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     address: SocketAddr,
+    /// `traceparent` of what is asked.
+    trace: Option<String>,
 }
 
 /// A request to the API.
@@ -50,7 +52,16 @@ impl Client {
                 tracing::debug!(%error, "the connection ended");
             }
         });
-        Ok(Self { sender, address })
+        Ok(Self {
+            sender,
+            address,
+            trace: None,
+        })
+    }
+
+    /// Names the trace that everything asked from now on belongs to, as W3C Trace Context writes it.
+    pub fn trace(&mut self, parent: &str) {
+        self.trace = Some(parent.to_owned());
     }
 
     pub async fn ask(&mut self, ask: &Ask) -> Result<Told> {
@@ -63,6 +74,9 @@ impl Client {
         }
         if let Some(key) = &ask.idempotency_key {
             request = request.header("idempotency-key", key);
+        }
+        if let Some(parent) = &self.trace {
+            request = request.header("traceparent", parent);
         }
         let body = match &ask.body {
             Some(body) => {

@@ -6,10 +6,15 @@
 pub mod background;
 pub mod cli;
 pub mod config;
+pub mod contract_test;
 pub mod demo;
+pub mod elsewhere;
 pub mod env;
+pub mod gate;
 pub mod http_client;
 pub mod logging;
+pub mod mail;
 pub mod observe;
 pub mod server;
+pub mod tls;
 pub mod wiring;

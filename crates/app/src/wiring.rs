@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use onescan_platforms::env::{Clock, Env};
-use onescan_platforms::services::{Ports, ServiceSettings, Services};
+use onescan_platforms::env::{Clock, Env, hex};
+use onescan_platforms::services::{Ports, Services};
 use onescan_store::Store;
 use onescan_store::db::Db;
+use onescan_store::documents::Documents;
 use onescan_store::migrate::{MIGRATIONS, Migrator};
 use onescan_web::{AppState, DemoSheet, WebSettings};
 
 use crate::config::{Config, DatabaseUrl, Registration};
+use crate::elsewhere;
+use crate::elsewhere::{Places, Platform, Role};
 use crate::env::{self, SystemClock};
+use crate::mail::SmtpMailer;
 use crate::observe::{self, Stopping};
 
 /// Whether opening may bring the schema forward.
@@ -39,13 +43,40 @@ pub enum Bench {
 pub struct House {
     pub store: Arc<Store>,
     pub services: Arc<Services>,
+    pub documents: Arc<Documents>,
+    pub places: Places,
+    /// What this server answers for, and so works for in the background.
+    pub role: Role,
 }
 
 impl House {
-    /// All platforms in this process over `store`. Must be called on a runtime: queues start on it.
-    pub fn build(env: Env, store: Arc<Store>, settings: ServiceSettings) -> Self {
-        let services = Arc::new(Services::local(env, Ports::of(store.clone()), settings));
-        Self { store, services }
+    /// The platforms that live here over `store`, its documents and mail as `config` says, the others at their places. Must
+    /// be called on a runtime: queues start on it.
+    pub fn build(env: Env, store: Arc<Store>, config: &Config, places: Places) -> Result<Self> {
+        let folder = config.documents_folder();
+        let documents = Documents::folder(&folder);
+        let documents = documents.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let documents = Arc::new(documents);
+        let mailer = SmtpMailer::new(&config.mail).context("e-mail cannot be set up")?;
+        let ports = Ports::of(store.clone(), documents.clone(), Arc::new(mailer));
+        let settings = config.service_settings();
+        let services = Arc::new(Services::build(env, ports, settings, places.contracts()));
+        Ok(Self {
+            store,
+            services,
+            documents,
+            places,
+            role: Role::Whole,
+        })
+    }
+
+    /// Whether the platform lives here and this server is there for it.
+    pub fn works_for(&self, platform: Platform) -> bool {
+        let asked = match &self.role {
+            Role::Whole => true,
+            Role::Only(platforms) => platforms.contains(&platform),
+        };
+        asked && self.places.of_platform(platform).is_none()
     }
 
     /// Waits until everything accepted is written, and closes the database.
@@ -55,13 +86,16 @@ impl House {
 }
 
 /// Makes the data folder, opens the database, and builds the house on this machine's clock and randomness.
-pub async fn open(config: &Config, migrate: Migrate) -> Result<House> {
+pub async fn open(config: &Config, migrate: Migrate, role: Role) -> Result<House> {
     let db = open_database(config).await?;
     bring_forward(&db, migrate).await?;
     let store = Arc::new(Store::new(db));
-    let shared_buckets = store.shared_buckets(config.database.shared_buckets).await?;
+    let shared_buckets = store.shared_buckets(config.database.shared_buckets()).await?;
     let env = env::system(env::secret(config)?, shared_buckets);
-    Ok(House::build(env, store, config.service_settings()))
+    let places = Places::of(config, &hex(&env.bytes::<8>()), &role)?;
+    let mut house = House::build(env, store, config, places)?;
+    house.role = role;
+    Ok(house)
 }
 
 /// Opens the database without looking at its schema.
@@ -99,9 +133,12 @@ async fn bring_forward(db: &Db, migrate: Migrate) -> Result<()> {
 /// The faces over a house, as the configuration wants them.
 pub fn router(config: &Config, house: &House, extras: Extras) -> Router {
     let stopping = extras.stopping.clone();
-    let settings = web_settings(config, extras);
+    let settings = web_settings(config, &house.places, extras);
     let services = house.services.clone();
-    let faces = onescan_web::router(AppState { services, settings });
+    let faces = match &house.role {
+        Role::Whole => onescan_web::router(AppState { services, settings }),
+        Role::Only(platforms) => elsewhere::router(house, platforms),
+    };
     observe::around(faces, house.clone(), stopping)
 }
 
@@ -113,12 +150,13 @@ pub struct Extras {
     pub stopping: Stopping,
 }
 
-fn web_settings(config: &Config, extras: Extras) -> WebSettings {
+fn web_settings(config: &Config, places: &Places, extras: Extras) -> WebSettings {
     WebSettings {
         secure_cookies: config.server.public_url().starts_with("https://"),
         time_zone: config.server.time_zone.clone(),
         demo: extras.demo,
         open_registration: config.people.open_registration == Registration::Open,
         bench: extras.bench == Bench::On,
+        platforms: places.connections().cloned().collect(),
     }
 }

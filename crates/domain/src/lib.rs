@@ -6,6 +6,7 @@
 pub mod bucket;
 pub mod calendar;
 pub mod codes;
+pub mod geo;
 pub mod identity;
 pub mod ids;
 pub mod institutions;
@@ -15,4 +16,7 @@ pub mod money;
 pub mod payments;
 pub mod policy;
 pub mod profiles;
+pub mod rides;
+pub mod tax_ids;
 pub mod text;
+pub mod transit;

@@ -30,6 +30,8 @@ pub enum TerminalRole {
     Cashier,
     /// Scans the code again to get the invoice details. Row S17.
     Invoice,
+    /// Reads ride codes; its merchant is the ride provider, its store the station's place. Row R04.
+    Gate,
 }
 
 impl TerminalRole {
@@ -37,11 +39,12 @@ impl TerminalRole {
         match self {
             Self::Cashier => "cashier",
             Self::Invoice => "invoice",
+            Self::Gate => "gate",
         }
     }
 
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Cashier, Self::Invoice]
+        [Self::Cashier, Self::Invoice, Self::Gate]
             .into_iter()
             .find(|role| role.name() == name)
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::invoice::{Adjustment, Direction, Invoice, Kind, Line, Party, Payment, Vat, VatCategory};
+use crate::invoice::{Adjustment, Direction, Identifier, Invoice, Kind, Line, Party, Payment, Vat, VatCategory};
 use crate::totals::Totals;
 use crate::xml::Profile;
 
@@ -253,6 +253,8 @@ impl Check<'_> {
                 self.text(&name, terms.electronic_address, &address.value);
                 if address.scheme.as_ref().is_none_or(|scheme| scheme.trim().is_empty()) {
                     self.report(format!("{name}.scheme"), terms.electronic_address, Fault::Missing);
+                } else if self.profile == Profile::Peppol && !is_in_peppol(address) {
+                    self.report(format!("{name}.scheme"), terms.electronic_address, Fault::Malformed);
                 }
             }
             None if self.profile != Profile::Core => self.report(name, terms.electronic_address, Fault::Missing),
@@ -549,6 +551,12 @@ fn is_writable(text: &str) -> bool {
         '\u{FFFE}' | '\u{FFFF}' => false,
         _ => !letter.is_control(),
     })
+}
+
+/// The network carries to fewer schemes than the standard knows: not to e-mail addresses.
+fn is_in_peppol(address: &Identifier) -> bool {
+    let scheme = address.scheme.as_deref().unwrap_or_default();
+    en16931::codes::generated::PEPPOL_EAS_SCHEMES.contains(&scheme)
 }
 
 fn starts_with_country(vat_id: &str) -> bool {

@@ -23,6 +23,14 @@ pub mod attribute {
     pub const COST_CENTRE: &str = "CostCentre";
 }
 
+/// Whether the buyer pays for a ride or gets something back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Charge,
+    /// A refund of a ride that stood on an earlier invoice.
+    Credit,
+}
+
 /// One ride as the bill names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ride {
@@ -32,7 +40,8 @@ pub struct Ride {
     pub started_in: String,
     pub ended_at: LocalMinute,
     pub ended_in: String,
-    /// In minor units, with or without tax as the invoice's prices are.
+    pub side: Side,
+    /// In minor units, at least 0, with or without tax as the invoice's prices are.
     pub amount_minor: i64,
     pub vat: Vat,
     pub distance_m: Option<u32>,
@@ -46,6 +55,8 @@ pub struct Ride {
 pub struct RideTexts {
     /// Name of every line, for example `Taxi ride`.
     pub item: String,
+    /// Name of a line that gives something back.
+    pub credit: String,
     /// Description of the attached list.
     pub list: String,
 }
@@ -82,7 +93,7 @@ pub fn invoice_of_rides(head: Invoice, rides: &[Ride], texts: &RideTexts) -> Res
         description: Some(texts.list.clone()),
         file_name: "rides.csv".to_owned(),
         media_type: MediaType::Csv,
-        content: list_of(rides, invoice.currency).into_bytes(),
+        content: list(rides, invoice.currency).into_bytes(),
     });
     Ok(invoice)
 }
@@ -93,7 +104,11 @@ fn line_of(ride: &Ride, id: &str, decimals: u8, texts: &RideTexts) -> Result<Lin
     }
     let amount = Decimal::new(ride.amount_minor, decimals).filter(|amount| !amount.is_negative());
     let amount = amount.ok_or_else(|| RidesError::Amount { id: ride.id.clone() })?;
-    let mut line = Line::new(id, &texts.item, Decimal::ONE, amount, ride.vat);
+    let (name, quantity) = match ride.side {
+        Side::Charge => (&texts.item, Decimal::ONE),
+        Side::Credit => (&texts.credit, Decimal::whole(-1)),
+    };
+    let mut line = Line::new(id, name, quantity, amount, ride.vat);
     line.description = Some(sentence(ride));
     line.object_id = Some(ride.id.clone());
     line.period = Some(days_of(ride));
@@ -149,8 +164,8 @@ fn kilometres(distance_m: u32) -> String {
     format!("{}.{:03}", distance_m / 1000, distance_m % 1000)
 }
 
-/// RFC 4180, UTF-8, one ride a line; the first line names the columns.
-fn list_of(rides: &[Ride], currency: Currency) -> String {
+/// RFC 4180, UTF-8, one ride a line; the first line names the columns. What is given back is negative.
+pub fn list(rides: &[Ride], currency: Currency) -> String {
     let mut list = String::from(
         "ride_id,started_at,started_in,ended_at,ended_in,distance_m,passenger,vehicle,cost_centre,amount\r\n",
     );
@@ -166,9 +181,14 @@ fn list_of(rides: &[Ride], currency: Currency) -> String {
             ride.passenger.clone().unwrap_or_default(),
             ride.vehicle.clone().unwrap_or_default(),
             ride.cost_centre.clone().unwrap_or_default(),
-            Money::new(ride.amount_minor, currency).to_decimal(),
         ];
+        let signed = match ride.side {
+            Side::Charge => ride.amount_minor,
+            Side::Credit => -ride.amount_minor,
+        };
         list.push_str(&fields.map(|field| quoted(&field)).join(","));
+        list.push(',');
+        list.push_str(&Money::new(signed, currency).to_decimal());
         list.push_str("\r\n");
     }
     list
@@ -206,6 +226,7 @@ mod tests {
             started_in: "People's Square, exit \"3\"".to_owned(),
             ended_at,
             ended_in: "=Airport".to_owned(),
+            side: Side::Charge,
             amount_minor: 1205,
             vat: Vat::standard(Decimal::whole(3)),
             distance_m: Some(12_050),
@@ -218,6 +239,7 @@ mod tests {
     fn build(rides: &[Ride]) -> Result<Invoice, RidesError> {
         let texts = RideTexts {
             item: "Taxi ride".to_owned(),
+            credit: "Refund of a taxi ride".to_owned(),
             list: "All rides".to_owned(),
         };
         invoice_of_rides(invoice_with(Prices::Gross, "CNY", vec![]), rides, &texts)
@@ -255,6 +277,17 @@ mod tests {
         let expected = "ride_id,started_at,started_in,ended_at,ended_in,distance_m,passenger,vehicle,cost_centre,amount\r\n\
              a,2026-11-02T08:05+08:00,\"People's Square, exit \"\"3\"\"\",2026-11-02T08:31+08:00,'=Airport,12050,,,'-7,12.05\r\n";
         assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn r09_a_refund_lowers_the_sum() {
+        let mut back = ride("a", minute(2, 8, 5), minute(2, 8, 31));
+        (back.side, back.amount_minor) = (Side::Credit, 205);
+        let invoice = build(&[ride("b", minute(3, 8, 5), minute(3, 8, 31)), back]).unwrap();
+        assert_eq!(crate::Totals::of(&invoice).unwrap().gross, 1000);
+        assert_eq!(invoice.lines[1].name, "Refund of a taxi ride");
+        let list = String::from_utf8(invoice.attachments[0].content.clone()).unwrap();
+        assert!(list.ends_with(",-2.05\r\n"), "{list}");
     }
 
     #[test]

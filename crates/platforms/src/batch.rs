@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::error::{PlatformError, Result};
+use crate::trace;
 
 /// Sizes of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub struct QueueLimits {
     pub lanes: usize,
 }
 
-type Waiting<Q, A> = (Q, oneshot::Sender<Result<A>>);
+/// A request with the trace it belongs to and whoever waits for its answer.
+type Waiting<Q, A> = ((Q, Option<String>), oneshot::Sender<Result<A>>);
 
 /// Sends requests to the workers. A caller that goes away does not take its request back.
 pub struct Queue<Q, A> {
@@ -87,7 +89,7 @@ impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
         let _open = Open::count(&self.open);
         let (answer, answered) = oneshot::channel();
         self.sender
-            .try_send((request, answer))
+            .try_send(((request, trace::parent()), answer))
             .map_err(|_| PlatformError::Busy)?;
         answered.await.unwrap_or(Err(PlatformError::UnknownOutcome))
     }
@@ -114,7 +116,10 @@ where
             return;
         }
         let (requests, callers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match work(requests).await {
+        // A batch has one trace: that of the first request in it that has one.
+        let (requests, mut traces): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        let first = traces.iter_mut().find_map(Option::take);
+        match trace::within(first, work(requests)).await {
             Ok(answers) => {
                 assert_eq!(answers.len(), callers.len(), "a batch answers every request");
                 // A caller that hung up is no reason to stop.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::tz::TimeZone;
 use onescan_domain::bucket::Bucket;
-use onescan_domain::calendar::LocalTime;
+use onescan_domain::calendar::{Date, LocalTime};
 use onescan_domain::ids::RawId;
 use sha2::{Digest, Sha256};
 
@@ -118,19 +118,35 @@ pub fn fingerprint(parts: &[&[u8]]) -> String {
     hex(&hash.finalize())
 }
 
+/// SHA-256 of bytes, as hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Milliseconds since 1970 as an instant; 1970 itself where no calendar reaches.
+pub fn instant(at_ms: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
 /// `at_ms` as seen on a clock in `zone` (IANA name); UTC when the name is not known to this program.
 pub fn local_time(at_ms: i64, zone: &str) -> LocalTime {
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-    let instant = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let local = instant.to_zoned(zone);
+    let local = instant(at_ms).to_zoned(zone);
     let epoch = jiff::civil::date(1970, 1, 1);
     let days = local.date().since(epoch).map_or(0, |span| span.get_days());
     LocalTime {
         day: days,
         month: (i32::from(local.year()) - 1970) * 12 + i32::from(local.month()) - 1,
-        weekday: local.weekday().to_monday_one_offset() as u8,
         minute: local.hour() as u16 * 60 + local.minute() as u16,
     }
+}
+
+/// The first instant of a day in `zone` (IANA name); UTC when the name is not known to this program. Where the clocks are
+/// put forward at midnight, the first instant there is.
+pub fn midnight(date: Date, zone: &str) -> i64 {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let first = jiff::civil::date(date.year() as i16, date.month() as i8, date.day() as i8).to_zoned(zone);
+    first.map_or(0, |first| first.timestamp().as_millisecond())
 }
 
 /// Whether `zone` is an IANA time zone name this program knows.
@@ -148,8 +164,8 @@ mod tests {
         let at = 1_795_368_600_000;
         let utc = local_time(at, "UTC");
         let shanghai = local_time(at, "Asia/Shanghai");
-        assert_eq!((utc.weekday, utc.minute), (7, 17 * 60 + 30));
-        assert_eq!((shanghai.weekday, shanghai.minute), (1, 90));
+        assert_eq!((utc.weekday(), utc.minute), (7, 17 * 60 + 30));
+        assert_eq!((shanghai.weekday(), shanghai.minute), (1, 90));
         assert_eq!(shanghai.day, utc.day + 1);
         assert_eq!(shanghai.month, 56 * 12 + 10);
     }

@@ -9,6 +9,7 @@
 //! | [`invoicing`] | invoice platform | [`invoicing::Invoicing`] | [`invoicing::InvoiceStore`] |
 //! | [`processing`] | processing platform | – | – |
 //!
+//! [`ride_codes`] issues what a ride provider's gates read, and takes in what they saw; [`journeys`] makes rides and orders of it.
 //! [`people`], [`institutions`], [`merchants`] and [`access`] keep who everybody is.
 //!
 //! **Invariant:** [`processing`] knows the contracts only, never an in-process form: any platform can be remote (S21).
@@ -21,9 +22,13 @@ pub mod env;
 pub mod error;
 pub mod institutions;
 pub mod invoicing;
+pub mod journeys;
 pub mod merchants;
 pub mod payments;
 pub mod people;
 pub mod processing;
 pub mod profiles;
+pub mod ride_codes;
+pub mod rides;
 pub mod services;
+pub mod trace;

@@ -34,7 +34,7 @@ use onescan_store::{Store, params, statements};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const BUCKETS: u16 = 8;
+const BUCKETS: u16 = 1;
 const TILLS: i64 = 32;
 const START: i64 = 1_790_000_000_000;
 const POLICY: &str = "amount <= 5000\namount_day <= 20000\ncount_day <= 20";
@@ -419,7 +419,6 @@ fn command(person: i64, round: i64, policy: &Arc<Policy>) -> PayCommand {
         local: LocalTime {
             day: 20_700,
             month: 680,
-            weekday: 1,
             minute: 720,
         },
         key,

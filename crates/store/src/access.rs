@@ -172,6 +172,8 @@ fn session_values(session: &Session) -> Vec<Value> {
     let (kind, person, key, terminal) = match session.holder {
         SessionHolder::Person(person) => ("person", Some(person), None, None),
         SessionHolder::Terminal { key, terminal } => ("terminal", None, Some(key), Some(terminal)),
+        SessionHolder::Operator { key } => ("operator", None, Some(key), None),
+        SessionHolder::Merchant { key } => ("merchant", None, Some(key), None),
     };
     params![
         session.id.bucket().number(),
@@ -193,6 +195,12 @@ fn session(mut row: Row) -> Result<Session, DbError> {
         "terminal" => SessionHolder::Terminal {
             key: id(&row, 3, KeyId::new)?,
             terminal: id(&row, 4, TerminalId::new)?,
+        },
+        "operator" => SessionHolder::Operator {
+            key: id(&row, 3, KeyId::new)?,
+        },
+        "merchant" => SessionHolder::Merchant {
+            key: id(&row, 3, KeyId::new)?,
         },
         _ => return Err(wrong(1, "session kind")),
     };

@@ -4,6 +4,7 @@
 //! no snapshot, so a breach there counts only when it stays.
 
 use onescan_platforms::error::{PlatformError, Result};
+use onescan_platforms::invoicing::{DocumentStore, name_of};
 use onescan_platforms::payments::InvariantReport;
 
 use crate::error::DbError;
@@ -18,7 +19,10 @@ statements! {
          union all select min(bucket) from transfers where bucket > :after
          union all select min(bucket) from payments where bucket > :after
          union all select min(bucket) from sales where bucket > :after
-         union all select min(bucket) from usage_counters where bucket > :after) found";
+         union all select min(bucket) from invoices where bucket > :after
+         union all select min(bucket) from document_series where bucket > :after
+         union all select min(bucket) from usage_counters where bucket > :after
+         union all select min(bucket) from ride_bills where bucket > :after) found";
     BALANCES =
         "select a.id, a.posted_minor, cast(coalesce(s.minor, 0) as bigint) from accounts a left join (
              select account_id, sum(minor) as minor from (
@@ -122,7 +126,8 @@ statements! {
          group by code_id having count(*) > 1 order by code_id limit 20";
     COUNTERS =
         "select record_id, person_id from usage_counters where bucket = :bucket
-         and (day_minor < 0 or day_count < 0 or month_minor < 0 or month_count < 0)
+         and (day_minor < 0 or day_count < 0 or week_minor < 0 or week_count < 0 or month_minor < 0 or month_count < 0
+             or quarter_minor < 0 or quarter_count < 0 or year_minor < 0 or year_count < 0)
          order by record_id, person_id limit 20";
     SALES =
         "select t.id, t.payment_id from transfers t
@@ -142,6 +147,54 @@ statements! {
     SUSPENSE =
         "select id, currency, posted_minor from accounts where bucket = :bucket and kind = 'suspense'
          and posted_minor <> 0 order by id limit 20";
+    NUMBERS =
+        "select s.series, s.last_number, count(d.running), cast(coalesce(max(d.running), 0) as bigint)
+         from document_series s left join documents d
+             on d.bucket = s.bucket and d.merchant_id = s.merchant_id and d.series = s.series
+         where s.bucket = :bucket group by s.merchant_id, s.series, s.last_number
+         having count(d.running) <> s.last_number or coalesce(max(d.running), 0) <> s.last_number
+         order by s.series limit 20";
+    INVOICED_ONCE =
+        "select payment_id, count(*) from invoices where bucket = :bucket and kind = 'invoice'
+         group by payment_id having count(*) > 1 order by payment_id limit 20";
+    CREDITED =
+        "select i.id, i.credited_minor, cast(coalesce(c.minor, 0) as bigint), i.amount_minor from invoices i left join (
+             select original_id, sum(amount_minor) as minor from invoices
+             where bucket = :bucket and kind = 'credit_note' and state = 'issued' group by original_id) c
+         on c.original_id = i.id
+         where i.bucket = :bucket and i.kind = 'invoice' and (i.credited_minor <> coalesce(c.minor, 0)
+             or (i.state = 'credited') <> (i.credited_minor = i.amount_minor and i.amount_minor > 0))
+         order by i.id limit 20";
+    BILLED_ONCE =
+        "select o.id, o.bill_id from ride_orders o
+         left join ride_bills b on b.bucket = o.bucket and b.id = o.bill_id
+         left join (select order_id, sum(amount_minor) as minor from ride_bill_credits where bucket = :bucket
+             group by order_id) c on c.order_id = o.id
+         where o.bucket = :bucket and o.bill_id is not null and (b.id is null
+             or b.institution_id <> coalesce(o.institution_id, '') or b.merchant_id <> o.merchant_id
+             or b.currency <> o.currency or o.start_at >= b.until_at or o.institution_payment_id is null
+             or o.institution_refusal is not null or o.credited_minor <> coalesce(c.minor, 0)
+             or o.netted_minor + o.credited_minor > o.institution_refunded_minor)
+         order by o.id limit 20";
+    BILL_SUMS =
+        "select b.id, b.rides, cast(coalesce(r.rides, 0) as bigint), b.charged_minor, cast(coalesce(r.minor, 0) as bigint),
+             b.credited_minor, cast(coalesce(c.minor, 0) as bigint) from ride_bills b
+         left join (select bill_id, count(*) as rides, sum(institution_minor - netted_minor) as minor from ride_orders
+             where bucket = :bucket and bill_id is not null group by bill_id) r on r.bill_id = b.id
+         left join (select bill_id, sum(amount_minor) as minor from ride_bill_credits where bucket = :bucket
+             group by bill_id) c on c.bill_id = b.id
+         where b.bucket = :bucket and (b.rides <> coalesce(r.rides, 0) or b.charged_minor <> coalesce(r.minor, 0)
+             or b.credited_minor <> coalesce(c.minor, 0))
+         order by b.id limit 20";
+    INVOICE_DOCUMENTS_ALL_BUCKETS =
+        "select i.id, i.number, i.amount_minor, i.currency from invoices i
+         left join documents d on d.merchant_id = i.merchant_id and d.number = i.number
+         where i.origin = 'platform' and i.state in ('issued', 'credited') and (d.number is null
+             or d.gross_minor <> i.amount_minor or d.currency <> i.currency)
+         order by i.id limit 20";
+    FILES_ALL_BUCKETS =
+        "select f.bucket, f.sha256, f.document_key, f.format, f.bytes from document_files f
+         where f.sha256 > :after::text order by f.sha256 limit :limit";
     CLEARING_ALL_BUCKETS =
         "select currency, cast(sum(cleared) as bigint), cast(sum(due) as bigint) from (
              select currency, posted_minor as cleared, 0 as due from accounts where kind = 'clearing'
@@ -292,6 +345,36 @@ const IN_BUCKET: &[Invariant] = &[
         "the sale of payment {0} over {1} brought {2}",
     ),
     invariant(
+        "numbers",
+        "the documents of every series are numbered without a gap",
+        &NUMBERS,
+        "series {0} is at {1} with {2} documents, the last of which is {3}",
+    ),
+    invariant(
+        "invoiced_once",
+        "a payment is in at most one invoice",
+        &INVOICED_ONCE,
+        "payment {0} has {1} invoices",
+    ),
+    invariant(
+        "credited",
+        "what an invoice says was credited is the sum of its credit notes",
+        &CREDITED,
+        "invoice {0} over {3} says {1} credited, its credit notes {2}",
+    ),
+    invariant(
+        "billed_once",
+        "a ride is in at most one bill, of who paid it and who provided it, and was credited as later bills say",
+        &BILLED_ONCE,
+        "ride {0} is wrongly in bill {1}",
+    ),
+    invariant(
+        "bill_sums",
+        "what a bill says is the sum of its rides and of the refunds it credits",
+        &BILL_SUMS,
+        "bill {0} says {1} rides, {3} charged and {5} credited; there are {2}, {4} and {6}",
+    ),
+    invariant(
         "suspense",
         "nothing lies unexplained on a suspense account",
         &SUSPENSE,
@@ -308,6 +391,12 @@ const ACROSS: &[Invariant] = &[
         "clearing in {0} sums to {1}, the outbox owes {2}",
     ),
     invariant(
+        "invoice_documents",
+        "every invoice that was issued here has its document over that amount",
+        &INVOICE_DOCUMENTS_ALL_BUCKETS,
+        "invoice {0}, number {1} over {2} {3}, has no such document",
+    ),
+    invariant(
         "outbox",
         "no outbox row waits for ever",
         &OUTBOX_ALL_BUCKETS,
@@ -315,6 +404,8 @@ const ACROSS: &[Invariant] = &[
     ),
 ];
 
+/// Documents read at once.
+const FILES_AT_ONCE: u32 = 200;
 /// Breaches that are told per invariant.
 const BREACHES_MAX: usize = 20;
 
@@ -351,6 +442,38 @@ impl Store {
             report.breaches = breaches;
         }
         Ok(reports)
+    }
+
+    /// Compares the bytes of every issued document with the hash in its row.
+    pub async fn audit_documents(&self, documents: &dyn DocumentStore) -> Result<InvariantReport> {
+        let mut breaches = Vec::new();
+        let mut after = String::new();
+        loop {
+            let rows = self
+                .list_long(&FILES_ALL_BUCKETS, params![&after, FILES_AT_ONCE])
+                .await?;
+            let is_last = rows.len() < FILES_AT_ONCE as usize;
+            for mut row in rows {
+                after = row.take_text(1)?;
+                let (key, format) = (row.take_text(2)?, row.take_text(3)?);
+                let found = documents.get(&after).await?;
+                let problem = match found.map(|bytes| name_of(&bytes)) {
+                    Some(name) if name == after => continue,
+                    Some(_) => "was changed",
+                    None => "is missing",
+                };
+                breaches.push(format!("{format} of {key} {problem}"));
+            }
+            if is_last || breaches.len() >= BREACHES_MAX {
+                break;
+            }
+        }
+        breaches.truncate(BREACHES_MAX);
+        Ok(InvariantReport {
+            name: "documents",
+            meaning: "the bytes of every issued document are those of its hash",
+            breaches,
+        })
     }
 
     async fn next_bucket(&self, after: i64) -> Result<Option<i64>, DbError> {

@@ -1,6 +1,7 @@
 //! The service platform's tables: code records, scenarios, codes, devices.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
@@ -16,6 +17,7 @@ use onescan_platforms::error::Result;
 use crate::decode::{bucket, currency, id, opt_id, parsed, record_id};
 use crate::error::DbError;
 use crate::ledger::write_all;
+use crate::recall::{self, Memory};
 use crate::sql::{Row, Value};
 use crate::tx::{Call, Tx};
 use crate::{Store, params, statements};
@@ -97,24 +99,44 @@ statements! {
          :record::text, :person::text, :device::text, :latest::text, :previous::text)
          on conflict (bucket, record_id, person_id, device) do update set
          previous_id = coalesce(excluded.previous_id, code_devices.latest_id), latest_id = excluded.latest_id";
-    LOAD_CODE = concat!(
-        "select ", record_columns!("r"), ", c.id, c.person_id, c.member_id, c.created_at, c.pay_until, d.latest_id,
-         d.previous_id, m.state, a.member_id from codes c
-         join code_records r on r.bucket = c.bucket and r.id = c.record_id
+    LOAD_CODE =
+        "select c.record_id, c.id, c.person_id, c.member_id, c.created_at, c.pay_until, d.latest_id, d.previous_id
+         from codes c
          left join code_devices d on d.bucket = c.bucket and d.record_id = c.record_id and d.person_id = c.person_id
              and d.device = c.device
-         left join members m on m.bucket = c.bucket and m.id = c.member_id and m.person_id = c.person_id
-         left join record_members a on a.bucket = c.bucket and a.record_id = c.record_id and a.member_id = c.member_id
-         where c.bucket = :bucket and c.slot = :slot and c.mac = :mac::bytea"
-    );
+         where c.bucket = :bucket and c.slot = :slot and c.mac = :mac::bytea";
+    /// How a member is tied to a record: through the institution, and by name.
+    TIE =
+        "select m.state, a.member_id from members m
+         left join record_members a on a.bucket = m.bucket and a.record_id = :record::text and a.member_id = m.id
+         where m.bucket = :bucket and m.id = :member::text and m.person_id = :person::text";
     NEXT_BUCKET_ALL_BUCKETS = "select min(bucket) from codes where bucket > :after";
     PURGE =
         "delete from codes where bucket = :bucket and slot < :before and not exists
          (select 1 from payments p where p.bucket = codes.bucket and p.code_id = codes.id)";
 }
 
-/// First of the columns that follow the record's in [`LOAD_CODE`].
-const AFTER_RECORD: usize = 12;
+/// What is kept in memory of code records, in their bucket.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    records: Memory<RecordKey, KnownRecord>,
+    ties: Memory<TieKey, Tie>,
+}
+
+type RecordKey = (Bucket, CodeRecordId);
+type TieKey = (Bucket, CodeRecordId, MemberId, PersonId);
+
+#[derive(Debug)]
+struct KnownRecord {
+    record: CodeRecord,
+    scenarios: Arc<[LoadedScenario]>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tie {
+    active: bool,
+    assigned: bool,
+}
 
 fn member_access(name: &str) -> Option<MemberAccess> {
     match name {
@@ -256,56 +278,141 @@ async fn insert(tx: &mut Tx, codes: &[NewCode]) -> Result<(), DbError> {
     write_all(tx, writes).await
 }
 
-async fn load(tx: &mut Tx, keys: &[CodeKey]) -> Result<Vec<Option<LoadedCode>>, DbError> {
+/// One round trip while the records are known; a second one for those that are not.
+async fn load(tx: &mut Tx, known: &Records, keys: &[CodeKey]) -> Result<Vec<Option<LoadedCode>>, DbError> {
     let sets = keys.iter().map(|key| params![key.bucket.number(), key.slot, key.mac]);
-    let found = tx.query_each(&LOAD_CODE, sets.collect()).await?;
-    let facts = found.into_iter().map(|mut rows| rows.pop().map(facts).transpose());
-    let facts: Vec<Option<CodeFacts>> = facts.collect::<Result<_, _>>()?;
-    let known = facts.iter().flatten();
-    let records: BTreeSet<(Bucket, &CodeRecordId)> = known.map(|code| (code.record.bucket, &code.record.id)).collect();
-    let sets = records.iter().map(|(bucket, id)| params![bucket.number(), id.as_str()]);
-    let found = tx.query_each(&SCENARIOS, sets.collect()).await?;
-    let mut scenarios: HashMap<(Bucket, CodeRecordId), Vec<LoadedScenario>> = HashMap::new();
-    for ((bucket, id), rows) in records.into_iter().zip(found) {
-        let loaded = rows.into_iter().map(loaded_scenario).collect::<Result<_, _>>()?;
-        scenarios.insert((bucket, id.clone()), loaded);
-    }
-    let loaded = facts.into_iter().map(|facts| {
-        facts.map(|facts| {
-            let key = (facts.record.bucket, facts.record.id.clone());
-            let scenarios = scenarios.get(&key).cloned().unwrap_or_default();
-            LoadedCode { facts, scenarios }
-        })
+    let calls = vec![recall::version_call(), Call::each(&LOAD_CODE, sets.collect())];
+    let mut found = tx.query_all(calls).await?.into_iter();
+    let version = recall::version(&found.next().unwrap_or_default())?;
+    let rows = found.next().unwrap_or_default().into_iter().zip(keys);
+    let rows = rows.map(|(mut rows, key)| rows.pop().map(|row| code_row(row, key.bucket)).transpose());
+    let rows: Vec<Option<CodeRow>> = rows.collect::<Result<_, _>>()?;
+    let (records, ties) = recall_records(tx, known, version, rows.iter().flatten()).await?;
+    let loaded = rows.into_iter().map(|row| {
+        let row = row?;
+        let tie = row.tie_key().and_then(|key| ties.get(&key)).copied();
+        Some(row.with(records.get(&row.record)?, tie.unwrap_or_default()))
     });
     Ok(loaded.collect())
 }
 
+/// A code's own row and its device's.
+struct CodeRow {
+    record: RecordKey,
+    code: CodeId,
+    person: PersonId,
+    member: Option<MemberId>,
+    created_at: i64,
+    pay_until: i64,
+    latest_two: [Option<CodeId>; 2],
+}
+
 /// `row`: [`LOAD_CODE`].
-fn facts(mut row: Row) -> Result<CodeFacts, DbError> {
-    let record = record(&mut row)?;
-    let column = |number: usize| AFTER_RECORD + number;
-    let code = id(&row, column(0), CodeId::new)?;
-    let person = id(&row, column(1), PersonId::new)?;
-    let active = row.opt_text(column(7))? == Some("active");
-    let assigned = row.opt_text(column(8))?.is_some();
-    let tied = match &record.holder {
-        RecordHolder::Person { person: holder, .. } => *holder == person,
-        RecordHolder::Institution { members, .. } => match members {
-            MemberAccess::ThroughInstitution => active,
-            MemberAccess::Assigned => active && assigned,
-        },
+fn code_row(mut row: Row, bucket: Bucket) -> Result<CodeRow, DbError> {
+    Ok(CodeRow {
+        record: (bucket, record_id(&mut row, 0)?),
+        code: id(&row, 1, CodeId::new)?,
+        person: id(&row, 2, PersonId::new)?,
+        member: opt_id(&row, 3, MemberId::new)?,
+        created_at: row.int(4)?,
+        pay_until: row.int(5)?,
+        latest_two: [opt_id(&row, 6, CodeId::new)?, opt_id(&row, 7, CodeId::new)?],
+    })
+}
+
+impl CodeRow {
+    fn tie_key(&self) -> Option<TieKey> {
+        let (bucket, record) = &self.record;
+        Some((*bucket, record.clone(), self.member?, self.person))
+    }
+
+    fn with(&self, known: &KnownRecord, tie: Tie) -> LoadedCode {
+        let tied = match &known.record.holder {
+            RecordHolder::Person { person, .. } => *person == self.person,
+            RecordHolder::Institution { members, .. } => match members {
+                MemberAccess::ThroughInstitution => tie.active,
+                MemberAccess::Assigned => tie.active && tie.assigned,
+            },
+        };
+        let facts = CodeFacts {
+            code: self.code,
+            record: known.record.clone(),
+            person: self.person,
+            member: self.member,
+            tied,
+            replaced: !self.latest_two.contains(&Some(self.code)),
+            created_at: self.created_at,
+            pay_until: self.pay_until,
+        };
+        LoadedCode {
+            facts,
+            scenarios: Arc::clone(&known.scenarios),
+        }
+    }
+}
+
+type Recalled = (HashMap<RecordKey, Arc<KnownRecord>>, HashMap<TieKey, Tie>);
+
+/// The records and ties of these codes, from memory or else from the database. A member who is not there is not tied.
+async fn recall_records(
+    tx: &mut Tx,
+    known: &Records,
+    version: i64,
+    rows: impl Iterator<Item = &CodeRow>,
+) -> Result<Recalled, DbError> {
+    let (mut records, mut ties) = (HashMap::new(), HashMap::new());
+    let (mut unknown, mut untold) = (BTreeSet::new(), BTreeSet::new());
+    for row in rows {
+        match known.records.find(version, &row.record) {
+            Some(found) => drop(records.insert(row.record.clone(), found)),
+            None => drop(unknown.insert(row.record.clone())),
+        }
+        let Some(key) = row.tie_key() else { continue };
+        match known.ties.find(version, &key) {
+            Some(found) => drop(ties.insert(key, *found)),
+            None => drop(untold.insert(key)),
+        }
+    }
+    if unknown.is_empty() && untold.is_empty() {
+        return Ok((records, ties));
+    }
+    let of_record = || {
+        let keys = unknown.iter().map(|(bucket, id)| params![bucket.number(), id.as_str()]);
+        keys.collect::<Vec<_>>()
     };
-    let own = row.text(column(0))?;
-    let latest_two = [row.opt_text(column(5))?, row.opt_text(column(6))?];
-    Ok(CodeFacts {
-        code,
-        replaced: !latest_two.contains(&Some(own)),
-        record,
-        person,
-        member: opt_id(&row, column(2), MemberId::new)?,
-        tied,
-        created_at: row.int(column(3))?,
-        pay_until: row.int(column(4))?,
+    let of_member = untold.iter().map(|(bucket, record, member, person)| {
+        params![record.as_str(), bucket.number(), member.stored(), person.stored()]
+    });
+    let calls = vec![
+        Call::each(&RECORD, of_record()),
+        Call::each(&SCENARIOS, of_record()),
+        Call::each(&TIE, of_member.collect()),
+    ];
+    let mut found = tx.query_all(calls).await?.into_iter();
+    let mut next = || found.next().unwrap_or_default().into_iter();
+    for ((key, mut row), rows) in unknown.into_iter().zip(next()).zip(next()) {
+        let Some(mut row) = row.pop() else { continue };
+        let scenarios = rows.into_iter().map(loaded_scenario).collect::<Result<_, _>>()?;
+        let found = Arc::new(KnownRecord {
+            record: record(&mut row)?,
+            scenarios,
+        });
+        known.records.keep(version, key.clone(), &found);
+        records.insert(key, found);
+    }
+    for (key, mut rows) in untold.into_iter().zip(next()) {
+        let tie = rows.pop().map_or(Ok(Tie::default()), |row| tie(&row))?;
+        known.ties.keep(version, key.clone(), &Arc::new(tie));
+        ties.insert(key, tie);
+    }
+    Ok((records, ties))
+}
+
+/// `row`: [`TIE`].
+fn tie(row: &Row) -> Result<Tie, DbError> {
+    Ok(Tie {
+        active: row.text(0)? == "active",
+        assigned: row.opt_text(1)?.is_some(),
     })
 }
 
@@ -409,7 +516,10 @@ impl CodeStore for Store {
     }
 
     async fn load_codes(&self, keys: Vec<CodeKey>) -> Result<Vec<Option<LoadedCode>>> {
-        let loading = self.db.read_with(&keys, |tx, keys| Box::pin(load(tx, keys)));
+        let input = (&*self.records, keys);
+        let loading = self
+            .db
+            .read_with(&input, |tx, (known, keys)| Box::pin(load(tx, known, keys)));
         Ok(loading.await?)
     }
 

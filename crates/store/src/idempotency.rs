@@ -68,11 +68,12 @@ pub(crate) async fn again_when_taken<T, F>(attempt: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = Result<T, DbError>>,
 {
-    const RACES: [&str; 4] = [
+    const RACES: [&str; 5] = [
         "idempotency_keys_pkey",
         "merchant_orders_pkey",
         "payments_code",
         "refunds_number",
+        "ride_payments_pkey",
     ];
     for _ in 1..TRIES {
         match attempt().await {

@@ -299,8 +299,20 @@ pub(crate) async fn lock_payers(
     tx: &mut Tx,
     ids: &BTreeSet<AccountId>,
 ) -> Result<Vec<(Account, Option<PaymentId>)>, DbError> {
-    let sets = ids.iter().map(account_key).collect();
-    let found = tx.query_each(&LOCK_PAYER, sets).await?;
+    let call = lock_payers_call(ids);
+    let found = tx.query_each(call.statement, call.sets).await?;
+    payers(ids, found)
+}
+
+/// The statement of [`lock_payers`], to travel with others; [`payers`] reads what it finds.
+pub(crate) fn lock_payers_call(ids: &BTreeSet<AccountId>) -> Call {
+    Call::each(&LOCK_PAYER, ids.iter().map(account_key).collect())
+}
+
+pub(crate) fn payers(
+    ids: &BTreeSet<AccountId>,
+    found: Vec<Vec<Row>>,
+) -> Result<Vec<(Account, Option<PaymentId>)>, DbError> {
     let found = ids.iter().zip(found);
     found
         .flat_map(|(account_id, rows)| rows.into_iter().map(|row| (*account_id, row)))

@@ -1,6 +1,6 @@
 //! The database behind the platforms' store ports: SQLite inside the program, or PostgreSQL.
 //!
-//! The seam knows no table: [`db`] opens, reads and writes, [`tx`] runs statements, [`statement`] holds
+//! The seam knows no table but the names of those that are kept in memory (`recall`): [`db`] opens, reads and writes, [`tx`] runs statements, [`statement`] holds
 //! SQL written once for both engines, [`migrate`] brings the schema forward. The tables are known by the
 //! modules that carry the platforms' names; [`Store`] is the one type behind all their ports.
 //!
@@ -14,10 +14,14 @@ pub mod codes;
 pub mod config;
 pub mod db;
 mod decode;
+mod deliveries;
+pub mod documents;
 pub mod error;
 mod idempotency;
 mod institutions;
 mod invoicing;
+mod issuer;
+mod journeys;
 mod ledger;
 mod merchants;
 pub mod migrate;
@@ -28,16 +32,22 @@ mod postgres;
 mod postgres_error;
 mod postgres_value;
 mod profiles;
+mod recall;
 mod render;
+mod ride_codes;
+mod rides;
 pub mod settings;
 mod single;
 pub mod sql;
 mod sqlite;
 pub mod statement;
 pub mod stats;
+mod taxes;
 pub mod testing;
 pub mod tx;
 mod writer;
+
+use std::sync::Arc;
 
 use crate::db::Db;
 use crate::statement::Statement;
@@ -46,13 +56,19 @@ use crate::statement::Statement;
 #[derive(Debug, Clone)]
 pub struct Store {
     db: Db,
+    records: Arc<codes::Records>,
+    profiles: Arc<profiles::OfRecords>,
 }
 
 impl Store {
     /// `db`: migrated with [`migrate::MIGRATIONS`].
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self {
+            db,
+            records: Arc::default(),
+            profiles: Arc::default(),
+        }
     }
 
     #[must_use]
@@ -69,18 +85,31 @@ pub fn statements() -> Vec<(&'static str, &'static Statement)> {
         ("accounts", accounts::ALL),
         ("audit", audit::ALL),
         ("codes", codes::ALL),
+        ("deliveries", deliveries::ALL),
         ("idempotency", idempotency::ALL),
         ("institutions", institutions::ALL),
         ("invoicing", invoicing::ALL),
+        ("issuer", issuer::ALL),
         ("ledger", ledger::ALL),
         ("merchants", merchants::ALL),
         ("outbox", outbox::ALL),
         ("people", people::ALL),
         ("profiles", profiles::ALL),
+        ("rides", rides::applications::ALL),
+        ("rides", rides::bills::ALL),
+        ("rides", rides::orders::ALL),
+        ("rides", rides::policies::ALL),
         ("settings", settings::ALL),
+        ("taxes", taxes::ALL),
     ];
     let of_payments = payments::STATEMENTS.iter().map(|all| ("payments", *all));
-    let modules = modules.into_iter().chain(of_payments);
+    let of_ride_codes = ride_codes::STATEMENTS.iter().map(|all| ("ride_codes", *all));
+    let of_journeys = journeys::STATEMENTS.iter().map(|all| ("journeys", *all));
+    let modules = modules
+        .into_iter()
+        .chain(of_payments)
+        .chain(of_ride_codes)
+        .chain(of_journeys);
     let pairs = modules.flat_map(|(module, all)| all.iter().map(move |statement| (module, *statement)));
     pairs.collect()
 }

@@ -33,7 +33,18 @@ macro_rules! migrations {
 }
 
 /// All migrations of this program, in order.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_foundation"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_foundation",
+    "0002_pay_path",
+    "0003_invoices",
+    "0004_rides",
+    "0005_bills",
+    "0006_ride_codes",
+    "0007_journeys",
+    "0008_profile_fields",
+    "0009_usage",
+    "0012_sessions_and_calendars",
+];
 
 impl Migration {
     /// Panics when the file name does not start with a number: only a bug does that.

@@ -1,4 +1,4 @@
-//! What follows a payment after its commit: the merchant's side.
+//! What follows a payment after its commit: the merchant's side, and the invoice work that its tax set-up asks for.
 //!
 //! **Invariant:** every posting is keyed by what caused it, so a row that is worked twice changes nothing the second
 //! time; the row is removed in the transaction that posts.
@@ -11,9 +11,12 @@ use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::batch::{Event, EventKind};
 use onescan_domain::payments::ledger::{AccountKind, Phase, Transfer, TransferKind, house_account};
 use onescan_platforms::error::Result;
+use onescan_platforms::invoicing::{NewTask, Work};
+use onescan_platforms::merchants::tax::InvoicingMode;
 
 use crate::decode::{bucket, currency, id, money, opt_id, parsed};
 use crate::error::DbError;
+use crate::invoicing::{INSERT_TASK, task_values};
 use crate::ledger::{self, Postings};
 use crate::sql::{Row, Value};
 use crate::tx::{Call, Tx};
@@ -36,7 +39,7 @@ statements! {
         "select r.payment_id, p.merchant_id, r.amount_minor, r.currency from refunds r
          join payments p on p.bucket = r.bucket and p.id = r.payment_id
          where r.bucket = :bucket and r.id = :id::text";
-    MERCHANT_ACCOUNT = "select account_id, currency from merchants where bucket = :bucket and id = :id::text";
+    MERCHANT = "select account_id, currency, invoicing, tax_version from merchants where bucket = :bucket and id = :id::text";
     SALE =
         "select payment_id from sales
          where bucket = :bucket and merchant_id = :merchant::text and payment_id = :payment::text";
@@ -91,6 +94,7 @@ struct Posting {
     /// The same for every attempt, in the merchant's bucket.
     transfer: TransferId,
     at: i64,
+    refund: Option<RefundId>,
     sale: Option<NewSale>,
 }
 
@@ -120,12 +124,12 @@ async fn post_once(tx: &mut Tx, now: i64, limit: u32) -> Result<u64, DbError> {
     let prepared = prepare(tx, &tasks).await?;
     let due = drop_posted(tx, &prepared).await?;
     let waiting = without_sale(tx, &due).await?;
-    let accounts = merchant_accounts(tx, &due).await?;
+    let merchants = merchant_facts(tx, &due).await?;
 
     let mut postings = Postings::default();
     let (mut sales, mut refunds, mut reversals) = (Vec::new(), BTreeMap::new(), Vec::new());
     for posting in due.iter().filter(|posting| !waiting.contains(&posting.transfer)) {
-        postings.add(posting.transfer_row(&accounts), 0);
+        postings.add(posting.transfer_row(&merchants), 0);
         match posting.kind {
             EventKind::PaymentPaid => sales.extend(posting.sale_parameters()),
             EventKind::PaymentRefunded => {
@@ -139,11 +143,14 @@ async fn post_once(tx: &mut Tx, now: i64, limit: u32) -> Result<u64, DbError> {
         parameters.extend(sale_key(merchant, payment));
         parameters
     });
-    let (mut done, mut deferred) = (Vec::new(), Vec::new());
+    let (mut done, mut deferred, mut invoicing) = (Vec::new(), Vec::new(), Vec::new());
     for (task, posting) in tasks.iter().zip(&prepared) {
         let (bucket, id) = (task.bucket.number(), task.id.stored());
         match posting {
-            Some(posting) if !waiting.contains(&posting.transfer) => done.push(params![bucket, id]),
+            Some(posting) if !waiting.contains(&posting.transfer) => {
+                done.push(params![bucket, id]);
+                invoicing.extend(posting.invoice_task(task.id, &merchants));
+            }
             Some(_) | None => deferred.push(params![now + DEFER_MS, bucket, id]),
         }
     }
@@ -152,6 +159,7 @@ async fn post_once(tx: &mut Tx, now: i64, limit: u32) -> Result<u64, DbError> {
         Call::each(&INSERT_SALE, sales),
         Call::each(&ADD_REFUND, refunds.collect()),
         Call::each(&REVERSE_SALE, reversals),
+        Call::each(&INSERT_TASK, invoicing),
         Call::each(&DELETE, done),
         Call::each(&DEFER, deferred),
     ];
@@ -237,15 +245,31 @@ impl Posting {
             amount,
             transfer: merchant_transfer(merchant, cause),
             at: task.created_at,
+            refund: (task.kind == EventKind::PaymentRefunded).then(|| RefundId::new(task.subject)),
             sale,
         })
     }
 
-    fn transfer_row(&self, accounts: &HashMap<MerchantId, (AccountId, Currency)>) -> Transfer {
+    /// The invoice work that follows: the merchant's setting applies after a payment, a refund may need a credit note.
+    fn invoice_task(&self, event: EventId, merchants: &HashMap<MerchantId, MerchantFacts>) -> Option<Vec<Value>> {
+        let merchant = merchants.get(&self.merchant)?;
+        let work = match self.kind {
+            EventKind::PaymentPaid if merchant.invoices_automatically => Work::Apply(self.payment),
+            EventKind::PaymentRefunded if merchant.has_tax_setup => Work::Credit(self.payment, self.refund),
+            EventKind::PaymentReversed if merchant.has_tax_setup => Work::Credit(self.payment, None),
+            EventKind::PaymentPaid | EventKind::PaymentRefunded | EventKind::PaymentReversed => return None,
+        };
+        let at = self.at;
+        Some(task_values(&NewTask { id: event, work, at }))
+    }
+
+    fn transfer_row(&self, merchants: &HashMap<MerchantId, MerchantFacts>) -> Transfer {
         let (bucket, currency) = (self.merchant.bucket(), self.amount.currency);
         let clearing = house_account(AccountKind::Clearing, bucket, currency);
-        let own = accounts.get(&self.merchant).filter(|(_, kept_in)| *kept_in == currency);
-        let merchant = own.map_or(house_account(AccountKind::Suspense, bucket, currency), |(id, _)| *id);
+        let own = merchants.get(&self.merchant).filter(|own| own.currency == currency);
+        let merchant = own.map_or(house_account(AccountKind::Suspense, bucket, currency), |own| {
+            own.account
+        });
         let (debit, credit, kind) = match self.kind {
             EventKind::PaymentPaid => (clearing, merchant, TransferKind::MerchantPayment),
             EventKind::PaymentRefunded | EventKind::PaymentReversed => {
@@ -320,16 +344,28 @@ async fn without_sale(tx: &mut Tx, due: &[&Posting]) -> Result<BTreeSet<Transfer
     Ok(missing.map(|(posting, _)| posting.transfer).collect())
 }
 
-async fn merchant_accounts(
-    tx: &mut Tx,
-    due: &[&Posting],
-) -> Result<HashMap<MerchantId, (AccountId, Currency)>, DbError> {
+struct MerchantFacts {
+    account: AccountId,
+    currency: Currency,
+    invoices_automatically: bool,
+    has_tax_setup: bool,
+}
+
+async fn merchant_facts(tx: &mut Tx, due: &[&Posting]) -> Result<HashMap<MerchantId, MerchantFacts>, DbError> {
     let merchants: BTreeSet<MerchantId> = due.iter().map(|posting| posting.merchant).collect();
     let keys = merchants.iter().map(|id| params![id.bucket().number(), id.stored()]);
-    let rows = tx.query_each(&MERCHANT_ACCOUNT, keys.collect()).await?;
+    let rows = tx.query_each(&MERCHANT, keys.collect()).await?;
     let found = merchants.into_iter().zip(rows);
     found
         .filter_map(|(merchant, mut rows)| Some((merchant, rows.pop()?)))
-        .map(|(merchant, row)| Ok((merchant, (id(&row, 0, AccountId::new)?, currency(&row, 1)?))))
+        .map(|(merchant, row)| {
+            let facts = MerchantFacts {
+                account: id(&row, 0, AccountId::new)?,
+                currency: currency(&row, 1)?,
+                invoices_automatically: row.opt_text(2)? == Some(InvoicingMode::Automatic.name()),
+                has_tax_setup: row.opt_int(3)?.is_some(),
+            };
+            Ok((merchant, facts))
+        })
         .collect()
 }

@@ -20,6 +20,7 @@ use crate::config::PostgresConfig;
 use crate::error::DbError;
 use crate::postgres_error::{Failure, classify};
 use crate::postgres_value::{Array, arrays, read_row};
+use crate::recall;
 use crate::render::{SetForm, SetRows};
 use crate::sql::{Row, Value};
 use crate::statement::Statement;
@@ -578,7 +579,13 @@ where
     };
     session.begin_with_next("begin");
     let mut tx = Tx::postgres(session);
-    let outcome = work(&mut tx).await;
+    let mut outcome = work(&mut tx).await;
+    if outcome.is_ok() && tx.take_changed_kept() {
+        outcome = match recall::raise(&mut tx).await {
+            Ok(()) => outcome,
+            Err(error) => Err(E::from(error)),
+        };
+    }
     let failed = tx.take_failure();
     let session = tx.postgres_mut();
     let failure = session.failure();

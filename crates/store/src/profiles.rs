@@ -1,7 +1,8 @@
 //! Invoice profiles and the questions which of them to take. A profile lies in its record's bucket, a question in its
 //! payment's; for one payment the two are the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
@@ -13,14 +14,15 @@ use onescan_platforms::profiles::{ProfileRequest, ProfileStore};
 
 use crate::decode::{id, opt_id, parsed, record_id};
 use crate::error::DbError;
+use crate::recall::{self, Memory};
 use crate::sql::{Row, Value};
 use crate::tx::{Call, Tx};
 use crate::{Store, params, statements};
 
 macro_rules! profile_columns {
     () => {
-        "record_id, id, title_kind, title, tax_number, address, telephone, bank_name, bank_account, email, scenarios, \
-         preferred, created_at"
+        "record_id, id, title_kind, title, tax_number, address, telephone, bank_name, bank_account, email, vat_id, \
+         postcode, city, country, electronic_address, buyer_reference, scenarios, preferred, created_at"
     };
 }
 
@@ -32,13 +34,17 @@ macro_rules! choice_columns {
 
 statements! {
     INSERT = "insert into profiles (bucket, record_id, id, title_kind, title, tax_number, address, telephone, bank_name,
-            bank_account, email, scenarios, preferred, created_at, removed_at)
+            bank_account, email, vat_id, postcode, city, country, electronic_address, buyer_reference, scenarios,
+            preferred, created_at, removed_at)
         values (:bucket, :record::text, :id::text, :title_kind::text, :title::text, :tax_number::text, :address::text,
-            :telephone::text, :bank_name::text, :bank_account::text, :email::text, :scenarios::text, :preferred,
-            :created_at, null)";
+            :telephone::text, :bank_name::text, :bank_account::text, :email::text, :vat_id::text, :postcode::text,
+            :city::text, :country::text, :electronic_address::text, :buyer_reference::text, :scenarios::text,
+            :preferred, :created_at, null)";
     UPDATE = "update profiles set title_kind = :title_kind::text, title = :title::text,
             tax_number = :tax_number::text, address = :address::text, telephone = :telephone::text,
             bank_name = :bank_name::text, bank_account = :bank_account::text, email = :email::text,
+            vat_id = :vat_id::text, postcode = :postcode::text, city = :city::text, country = :country::text,
+            electronic_address = :electronic_address::text, buyer_reference = :buyer_reference::text,
             scenarios = :scenarios::text, preferred = :preferred
         where bucket = :bucket and record_id = :record::text and id = :id::text and removed_at is null";
     UNMARK_OTHERS = "update profiles set preferred = 0
@@ -114,25 +120,13 @@ impl ProfileStore for Store {
         Ok(profiles(self.db.query(&LIST, key).await?)?)
     }
 
-    /// Two statements in one round trip for the whole batch; a record that several requests name is read once.
+    /// One round trip for the whole batch while the records' profiles are known; a second one for those that are not.
     async fn load(&self, requests: &[ProfileRequest]) -> Result<Vec<(Vec<InvoiceProfile>, Option<ProfileChoice>)>> {
-        let mut records = Vec::new();
-        let mut places = HashMap::new();
-        let mut place_of_request = Vec::with_capacity(requests.len());
-        let mut payments = Vec::with_capacity(requests.len());
-        for request in requests {
-            let bucket = request.payment.bucket();
-            let place = *places.entry((bucket, &request.record)).or_insert_with(|| {
-                records.push(params![bucket.number(), request.record.as_str()]);
-                records.len() - 1
-            });
-            place_of_request.push(place);
-            payments.push(params![bucket.number(), request.payment.stored()]);
-        }
-        let reading = self.db.read(|tx| Box::pin(load(tx, records, payments)));
-        let (profiles, choices) = reading.await?;
-        let found = place_of_request.into_iter().zip(choices);
-        Ok(found.map(|(place, choice)| (profiles[place].clone(), choice)).collect())
+        let input = (&*self.profiles, requests);
+        let reading = self
+            .db
+            .read_with(&input, |tx, (known, requests)| Box::pin(load(tx, known, requests)));
+        Ok(reading.await?)
     }
 
     async fn insert_choice(&self, choice: &ProfileChoice) -> Result<()> {
@@ -184,21 +178,53 @@ async fn unmark_others(tx: &mut Tx, bucket: Bucket, profile: &InvoiceProfile) ->
     Ok(())
 }
 
-type Loaded = (Vec<Vec<InvoiceProfile>>, Vec<Option<ProfileChoice>>);
+/// The profiles of code records that are kept in memory.
+pub(crate) type OfRecords = Memory<RecordKey, Vec<InvoiceProfile>>;
 
-async fn load(tx: &mut Tx, records: Vec<Vec<Value>>, payments: Vec<Vec<Value>>) -> Result<Loaded, DbError> {
+type RecordKey = (Bucket, CodeRecordId);
+type Loaded = Vec<(Vec<InvoiceProfile>, Option<ProfileChoice>)>;
+
+async fn load(tx: &mut Tx, known: &OfRecords, requests: &[ProfileRequest]) -> Result<Loaded, DbError> {
+    let payments = requests.iter().map(|request| request.payment);
+    let payments = payments.map(|payment| params![payment.bucket().number(), payment.stored()]);
     let calls = vec![
-        Call::each(&LIST, records),
-        Call::each(&FIND_CHOICE_OF_PAYMENT, payments),
+        recall::version_call(),
+        Call::each(&FIND_CHOICE_OF_PAYMENT, payments.collect()),
     ];
     let mut found = tx.query_all(calls).await?.into_iter();
-    let of_records = found.next().unwrap_or_default().into_iter();
-    let of_payments = found.next().unwrap_or_default().into_iter();
-    let choices = of_payments.map(|mut rows| rows.pop().map(choice).transpose());
-    Ok((
-        of_records.map(profiles).collect::<Result<_, _>>()?,
-        choices.collect::<Result<_, _>>()?,
-    ))
+    let version = recall::version(&found.next().unwrap_or_default())?;
+    let choices = found.next().unwrap_or_default();
+    let key = |request: &ProfileRequest| (request.payment.bucket(), request.record.clone());
+    let of_records = recall_profiles(tx, known, version, requests.iter().map(key).collect()).await?;
+    let loaded = requests.iter().zip(choices).map(|(request, mut rows)| {
+        let profiles = of_records.get(&key(request)).map(|profiles| profiles.to_vec());
+        Ok((profiles.unwrap_or_default(), rows.pop().map(choice).transpose()?))
+    });
+    loaded.collect()
+}
+
+async fn recall_profiles(
+    tx: &mut Tx,
+    known: &OfRecords,
+    version: i64,
+    keys: BTreeSet<RecordKey>,
+) -> Result<HashMap<RecordKey, Arc<Vec<InvoiceProfile>>>, DbError> {
+    let mut recalled = HashMap::new();
+    let mut unknown = Vec::new();
+    for key in keys {
+        match known.find(version, &key) {
+            Some(profiles) => drop(recalled.insert(key, profiles)),
+            None => unknown.push(key),
+        }
+    }
+    let sets = unknown.iter().map(|(bucket, id)| params![bucket.number(), id.as_str()]);
+    let found = tx.query_each(&LIST, sets.collect()).await?;
+    for (key, rows) in unknown.into_iter().zip(found) {
+        let found = Arc::new(profiles(rows)?);
+        known.keep(version, key.clone(), &found);
+        recalled.insert(key, found);
+    }
+    Ok(recalled)
 }
 
 fn profile_values(bucket: Bucket, profile: &InvoiceProfile) -> Vec<Value> {
@@ -230,6 +256,12 @@ fn field_values(profile: &InvoiceProfile) -> Vec<Value> {
         fields.bank_name.as_deref(),
         fields.bank_account.as_deref(),
         email,
+        fields.vat_id.as_deref(),
+        fields.postcode.as_deref(),
+        fields.city.as_deref(),
+        fields.country.as_deref(),
+        fields.electronic_address.as_deref(),
+        fields.buyer_reference.as_deref(),
         joined(profile.scenarios.iter().map(|id| id.stored())),
         profile.preferred
     ]
@@ -254,9 +286,9 @@ fn profile(mut row: Row) -> Result<InvoiceProfile, DbError> {
         record: record_id(&mut row, 0)?,
         id: id(&row, 1, ProfileId::new)?,
         fields: fields(&mut row)?,
-        scenarios: ids(&row, 10, ScenarioId::new)?,
-        preferred: row.flag(11)?,
-        created_at: row.int(12)?,
+        scenarios: ids(&row, 16, ScenarioId::new)?,
+        preferred: row.flag(17)?,
+        created_at: row.int(18)?,
     })
 }
 
@@ -269,6 +301,12 @@ fn fields(row: &mut Row) -> Result<ProfileFields, DbError> {
         telephone: row.take_opt_text(6)?,
         bank_name: row.take_opt_text(7)?,
         bank_account: row.take_opt_text(8)?,
+        vat_id: row.take_opt_text(10)?,
+        postcode: row.take_opt_text(11)?,
+        city: row.take_opt_text(12)?,
+        country: row.take_opt_text(13)?,
+        electronic_address: row.take_opt_text(14)?,
+        buyer_reference: row.take_opt_text(15)?,
         channel: row
             .take_opt_text(9)?
             .map_or(DeliveryChannel::Inbox, DeliveryChannel::Email),

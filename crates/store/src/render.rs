@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::recall;
 use crate::sql::Value;
 
 /// What a mark accepts; null is accepted by all.
@@ -72,6 +73,8 @@ pub struct Forms {
     pub set: Option<SetForm>,
     /// The parameters that pick the row a set changes.
     pub(crate) changed_row_key: Option<Vec<usize>>,
+    /// Whether it changes a table whose rows are kept in memory.
+    pub(crate) changes_kept: bool,
 }
 
 /// Stand around a mark's number inside a template. Control characters cannot occur in our SQL.
@@ -91,9 +94,16 @@ pub(crate) fn render(sql: &str) -> Result<Forms, String> {
         sqlite: fill(&template, |index| format!("?{}", index + 1)),
         postgres,
         changed_row_key: set.as_ref().and_then(|_| changed_row_key(&template)),
+        changes_kept: changed_table(&template).is_some_and(recall::is_kept),
         set,
         marks,
     })
+}
+
+fn changed_table(template: &str) -> Option<&str> {
+    let heads = ["insert into ", "update ", "delete from "];
+    let rest = heads.iter().find_map(|head| template.strip_prefix(head))?;
+    rest.split([' ', '(']).next()
 }
 
 fn split_lock(sql: &str) -> Result<(&str, &'static str), String> {

@@ -1,4 +1,4 @@
-//! What is fixed when a database is made.
+//! What is fixed when a database is made, and the number of its kept rows.
 
 use onescan_domain::bucket::BUCKETS;
 use onescan_platforms::error::Result;
@@ -10,9 +10,15 @@ use crate::{Store, params, statements};
 
 statements! {
     KEEP_FIRST = "insert into settings (name, value) values (:name::text, :value::text) on conflict (name) do nothing";
+    pub(crate) NUMBER = "select cast(value as bigint) from settings where name = :name::text";
+    pub(crate) RAISE =
+        "insert into settings (name, value) values (:name::text, '1') on conflict (name) do update set
+         value = cast(cast(settings.value as bigint) + 1 as text)";
     FIND = "select value from settings where name = :name::text";
 }
 
+/// The number that every transaction raises which changes a kept row, see [`crate::recall`].
+pub(crate) const KEPT_ROWS: &str = "kept_rows";
 const SHARED_BUCKETS: &str = "shared_buckets";
 
 impl Store {

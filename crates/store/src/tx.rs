@@ -19,6 +19,7 @@ pub type BoxFuture<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
 pub struct Tx {
     engine: Engine,
     failure: Option<DbError>,
+    changed_kept: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl Tx {
     pub async fn query(&mut self, statement: &'static Statement, parameters: Vec<Value>) -> Result<Vec<Row>, DbError> {
         self.refuse_after_failure()?;
         statement.check(&parameters)?;
+        self.note(statement);
         let result = match &mut self.engine {
             Engine::Sqlite(connection) => connection.query(statement, &parameters),
             Engine::Postgres(session) => session.query(statement, &parameters).await,
@@ -80,6 +82,7 @@ impl Tx {
     pub async fn execute(&mut self, statement: &'static Statement, parameters: Vec<Value>) -> Result<u64, DbError> {
         self.refuse_after_failure()?;
         statement.check(&parameters)?;
+        self.note(statement);
         let result = match &mut self.engine {
             Engine::Sqlite(connection) => connection.execute(statement, &parameters),
             Engine::Postgres(session) => session.execute(statement, &parameters).await,
@@ -104,6 +107,7 @@ impl Tx {
     ) -> Result<Vec<Vec<Row>>, DbError> {
         self.refuse_after_failure()?;
         statement.check_each(&sets)?;
+        self.note(statement);
         if sets.is_empty() {
             return Ok(Vec::new());
         }
@@ -118,6 +122,7 @@ impl Tx {
     pub async fn execute_each(&mut self, statement: &'static Statement, sets: Vec<Vec<Value>>) -> Result<u64, DbError> {
         self.refuse_after_failure()?;
         statement.check_each(&sets)?;
+        self.note(statement);
         if sets.is_empty() {
             return Ok(0);
         }
@@ -146,6 +151,7 @@ impl Tx {
         self.refuse_after_failure()?;
         for call in &calls {
             call.statement.check_each(&call.sets)?;
+            self.note(call.statement);
         }
         let result = match &mut self.engine {
             Engine::Sqlite(connection) => calls
@@ -162,6 +168,7 @@ impl Tx {
         self.refuse_after_failure()?;
         for call in &calls {
             call.statement.check_each(&call.sets)?;
+            self.note(call.statement);
         }
         let result = match &mut self.engine {
             Engine::Sqlite(connection) => calls
@@ -187,6 +194,7 @@ impl Tx {
         Self {
             engine: Engine::Sqlite(connection),
             failure: None,
+            changed_kept: false,
         }
     }
 
@@ -194,6 +202,7 @@ impl Tx {
         Self {
             engine: Engine::Postgres(session),
             failure: None,
+            changed_kept: false,
         }
     }
 
@@ -216,6 +225,15 @@ impl Tx {
             Engine::Postgres(session) => session,
             Engine::Sqlite(_) => unreachable!("only PostgreSQL's own code asks for its session"),
         }
+    }
+
+    fn note(&mut self, statement: &Statement) {
+        self.changed_kept |= statement.forms().changes_kept;
+    }
+
+    /// To be asked before a commit: whether kept rows became old since the last time.
+    pub(crate) fn take_changed_kept(&mut self) -> bool {
+        std::mem::take(&mut self.changed_kept)
     }
 
     pub(crate) fn take_failure(&mut self) -> Option<DbError> {

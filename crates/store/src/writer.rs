@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::config::SqliteConfig;
 use crate::error::DbError;
+use crate::recall;
 use crate::sqlite::{COMMIT, SqliteAccess, SqliteConnection};
 use crate::stats::{Counters, Stopwatch};
 use crate::tx::{BoxFuture, Tx};
@@ -207,6 +208,9 @@ impl Worker {
         };
         if kept == 0 {
             return self.connection().control("rollback");
+        }
+        if self.tx.take_changed_kept() {
+            poll_once(recall::raise(&mut self.tx)).unwrap_or(Err(DbError::Broken))?;
         }
         let started = Stopwatch::start();
         self.connection().control(COMMIT).map_err(not_committed)?;

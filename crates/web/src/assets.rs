@@ -47,6 +47,11 @@ pub fn folder() -> String {
     format!("/assets/{}", *HASH)
 }
 
+/// A file as text, for what is served elsewhere too.
+pub fn text(name: &str) -> Option<String> {
+    String::from_utf8(Files::get(name)?.data.into_owned()).ok()
+}
+
 pub fn router<S: Clone + Send + Sync + 'static>() -> axum::Router<S> {
     axum::Router::new().route("/assets/{hash}/{*name}", get(serve))
 }
@@ -120,6 +125,7 @@ fn content_type(name: &str) -> &'static str {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
+        "png" => "image/png",
         "wasm" => "application/wasm",
         "webmanifest" => "application/manifest+json",
         _ => "text/plain; charset=utf-8",

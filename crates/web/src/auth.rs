@@ -131,10 +131,11 @@ async fn terminal(parts: &Parts, state: &AppState, freshness: Freshness) -> Resu
 }
 
 fn in_role(terminal: TerminalActor, role: TerminalRole) -> Result<TerminalActor, Problem> {
-    match (terminal.terminal.role, role) {
-        (TerminalRole::Cashier, TerminalRole::Cashier) | (TerminalRole::Invoice, TerminalRole::Invoice) => Ok(terminal),
-        (TerminalRole::Invoice, TerminalRole::Cashier) => Err(wrong_role("a cashier terminal")),
-        (TerminalRole::Cashier, TerminalRole::Invoice) => Err(wrong_role("an invoice terminal")),
+    match (terminal.terminal.role == role, role) {
+        (true, _) => Ok(terminal),
+        (false, TerminalRole::Cashier) => Err(wrong_role("a cashier terminal")),
+        (false, TerminalRole::Invoice) => Err(wrong_role("an invoice terminal")),
+        (false, TerminalRole::Gate) => Err(wrong_role("a gate")),
     }
 }
 
@@ -169,7 +170,7 @@ macro_rules! terminals {
 }
 
 terminals! {
-    /// A merchant's terminal of either role.
+    /// A merchant's terminal of any role.
     AsTerminal(parts, state) = terminal(parts, state, Freshness::Checked).await;
     /// A cashier terminal.
     AsCashier(parts, state) = in_role(terminal(parts, state, Freshness::Checked).await?, TerminalRole::Cashier);
@@ -178,6 +179,8 @@ terminals! {
         in_role(terminal(parts, state, Freshness::BatchChecks).await?, TerminalRole::Cashier);
     /// An invoice terminal.
     AsInvoiceTerminal(parts, state) = in_role(terminal(parts, state, Freshness::Checked).await?, TerminalRole::Invoice);
+    /// A gate of a ride provider.
+    AsGate(parts, state) = in_role(terminal(parts, state, Freshness::Checked).await?, TerminalRole::Gate);
 }
 
 /// Who runs the server.
@@ -244,6 +247,14 @@ impl AsAdministrator {
     pub fn is_operator(&self) -> bool {
         matches!(self.actor, Actor::Operator { .. })
     }
+
+    /// The administrator as a person; `None` for a program.
+    pub fn person(&self) -> Option<PersonId> {
+        match &self.actor {
+            Actor::Person(person) => Some(person.person),
+            Actor::Terminal(_) | Actor::Institution { .. } | Actor::Merchant { .. } | Actor::Operator { .. } => None,
+        }
+    }
 }
 
 impl FromRequestParts<AppState> for AsAdministrator {
@@ -263,7 +274,14 @@ impl FromRequestParts<AppState> for AsAdministrator {
 
 /// Whoever may act for the merchant that `{merchant}` in the path names: the operator or a key of the merchant.
 #[derive(Debug)]
-pub struct AsMerchant(Merchant);
+pub struct AsMerchant(Merchant, String);
+
+impl AsMerchant {
+    /// The credential, for the record of who changed what.
+    pub fn caller(&self) -> &str {
+        &self.1
+    }
+}
 
 /// [`AsMerchant`], or a terminal of the merchant: may read.
 #[derive(Debug)]
@@ -291,7 +309,7 @@ enum Wanted {
     Changing,
 }
 
-async fn merchant(parts: &mut Parts, state: &AppState, wanted: Wanted) -> Result<Merchant, Problem> {
+async fn merchant(parts: &mut Parts, state: &AppState, wanted: Wanted) -> Result<(Merchant, String), Problem> {
     let actor = actor(parts, state, Freshness::Checked).await?;
     let absent = || Problem::not_found("merchant");
     let id: MerchantId = path_id(parts, state, "merchant").await.ok_or_else(absent)?;
@@ -304,14 +322,16 @@ async fn merchant(parts: &mut Parts, state: &AppState, wanted: Wanted) -> Result
     if !may {
         return Err(absent());
     }
-    state.services.merchants.find(id).await?.ok_or_else(absent)
+    let merchant = state.services.merchants.find(id).await?.ok_or_else(absent)?;
+    Ok((merchant, caller(&actor)))
 }
 
 impl FromRequestParts<AppState> for AsMerchant {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        merchant(parts, state, Wanted::Changing).await.map(Self)
+        let (merchant, caller) = merchant(parts, state, Wanted::Changing).await?;
+        Ok(Self(merchant, caller))
     }
 }
 
@@ -319,7 +339,9 @@ impl FromRequestParts<AppState> for AsMerchantReader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        merchant(parts, state, Wanted::Reading).await.map(Self)
+        merchant(parts, state, Wanted::Reading)
+            .await
+            .map(|(merchant, _)| Self(merchant))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Languages of the pages: texts from `locales/`, and numbers, money, dates as each language writes them.
 
+pub mod reasons;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -149,6 +151,18 @@ impl Language {
         zoned(at_ms, zone).strftime(pattern).to_string()
     }
 
+    /// A day of the calendar, `2026-11-23`, as [`Self::date`] writes it; what is no day stays as it is.
+    pub fn day(self, iso: &str) -> String {
+        let pattern = match self {
+            Self::English => "%-d %b %Y",
+            Self::Chinese => "%Y年%-m月%-d日",
+        };
+        match iso.parse::<jiff::civil::Date>() {
+            Ok(date) => date.strftime(pattern).to_string(),
+            Err(_) => iso.to_owned(),
+        }
+    }
+
     /// `15:04:05`.
     pub fn clock(self, at_ms: i64, zone: &TimeZone) -> String {
         zoned(at_ms, zone).strftime("%H:%M:%S").to_string()
@@ -163,6 +177,13 @@ fn zoned(at_ms: i64, zone: &TimeZone) -> jiff::Zoned {
 /// `zone` by its IANA name; UTC when it is not known here.
 pub fn time_zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// First milliseconds of the day `2026-11-23` in `zone` and of the day after; `None`: no day of the calendar.
+pub fn bounds_of_day(iso: &str, zone: &TimeZone) -> Option<(i64, i64)> {
+    let date: jiff::civil::Date = iso.parse().ok()?;
+    let start = |date: jiff::civil::Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond());
+    Some((start(date)?, start(date.tomorrow().ok()?)?))
 }
 
 /// First millisecond of the local day of `at_ms` in `zone`, and of the day after.

@@ -5,16 +5,20 @@
 pub mod api;
 pub mod assets;
 pub mod auth;
+pub mod files;
 pub mod i18n;
 pub mod observe;
 pub mod pages;
 pub mod problem;
+pub mod wire;
 
 use std::sync::Arc;
 
 use axum::Router;
 use onescan_domain::merchants::TerminalRole;
 use onescan_platforms::services::Services;
+
+use crate::wire::client::Connection;
 
 /// What handlers share; cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub struct WebSettings {
     pub open_registration: bool,
     /// Adds an endpoint that does nothing but read and write JSON, as a measure for load tests.
     pub bench: bool,
+    /// The ways to the platforms that live elsewhere.
+    pub platforms: Vec<Arc<Connection>>,
 }
 
 impl Default for WebSettings {
@@ -46,15 +52,17 @@ impl Default for WebSettings {
             demo: None,
             open_registration: true,
             bench: false,
+            platforms: Vec::new(),
         }
     }
 }
 
-/// The people and tills of the demo.
+/// The people, tills and back offices of the demo.
 #[derive(Debug, Clone, Default)]
 pub struct DemoSheet {
     pub people: Vec<DemoPerson>,
     pub tills: Vec<DemoTill>,
+    pub offices: Vec<DemoOffice>,
 }
 
 #[derive(Debug, Clone)]
@@ -64,6 +72,13 @@ pub struct DemoPerson {
     pub password: String,
     /// Who this is, in a few words.
     pub what: String,
+}
+
+/// A merchant's back office.
+#[derive(Debug, Clone)]
+pub struct DemoOffice {
+    pub name: String,
+    pub key: String,
 }
 
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use onescan_platforms::env::{Env, hex};
+use onescan_platforms::trace;
 
 use crate::problem::{Code, Problem};
 
@@ -143,12 +144,15 @@ pub async fn observe(State(observer): State<Arc<Observer>>, request: Request, ne
     let id = sent_id(request.headers()).unwrap_or_else(|| observer.next_id());
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let mut response = CURRENT.scope(id.clone(), limited(&method, request, next)).await;
+    let parent = sent_parent(request.headers()).unwrap_or_else(|| trace::begun_by(id.to_str().unwrap_or_default()));
+    let answering = CURRENT.scope(id.clone(), limited(&method, request, next));
+    let mut response = trace::within(Some(parent.clone()), answering).await;
     let took = started.elapsed_by_now();
     let status = response.status().as_u16();
     observer.stats(path.as_ref()).note(status, took);
     tracing::debug!(
         request.id = id.to_str().unwrap_or_default(),
+        trace.id = &parent[3..35],
         http.method = %method,
         http.path = path.as_ref().map(MatchedPath::as_str),
         http.status = status,
@@ -174,6 +178,11 @@ async fn limited(method: &Method, request: Request, next: Next) -> Response {
         )
         .into_response(),
     }
+}
+
+fn sent_parent(headers: &HeaderMap) -> Option<String> {
+    let parent = headers.get("traceparent")?.to_str().ok()?;
+    trace::is_parent(parent).then(|| parent.to_owned())
 }
 
 fn sent_id(headers: &HeaderMap) -> Option<HeaderValue> {

@@ -55,10 +55,11 @@ pub struct ProblemReason {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub dimension: Option<&'static str>,
-    /// `<=`, `>=`, `in` or `not in`.
+    /// `<=`, `>=`, `in`, `not in` or `holds`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub operator: Option<&'static str>,
+    /// Absent when the order does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,10 +72,10 @@ pub struct ProblemReason {
 impl From<&Reason> for ProblemReason {
     fn from(reason: &Reason) -> Self {
         Self {
-            dimension: Some(reason.dimension.name()),
-            operator: Some(reason.operator.sign()),
-            seen: Some(reason.seen.clone()),
-            allowed: Some(reason.allowed.clone()),
+            dimension: Some(reason.dimension().name()),
+            operator: Some(reason.operator().sign()),
+            seen: reason.seen.as_ref().map(|seen| seen.text(reason.dimension())),
+            allowed: Some(reason.condition.allowed().text(reason.dimension())),
             left: reason.left,
             ..Self::default()
         }

@@ -230,6 +230,20 @@ pub fn resident_mb(process: u32) -> Result<f64> {
     Ok(kibibytes * 1024.0 / 1e6)
 }
 
+/// Whether this program, and so what it starts, runs ahead of all ordinary ones.
+pub fn is_realtime() -> Result<bool> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    let policy = policy_of(&text).context("/proc/self/stat tells no scheduling policy")?;
+    // First in, first out; round robin.
+    Ok(matches!(policy, 1 | 2))
+}
+
+/// Field 41 of the line.
+fn policy_of(stat: &str) -> Option<u32> {
+    let after_name = stat.rsplit_once(')')?.1;
+    after_name.split_whitespace().nth(38)?.parse().ok()
+}
+
 /// Processor, its count, kernel: one line for the report.
 pub fn describe() -> String {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -239,8 +253,12 @@ pub fn describe() -> String {
         .map(|(_, name)| name.trim())
         .collect();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let priority = match is_realtime() {
+        Ok(true) => ", at real-time priority",
+        Ok(false) | Err(_) => "",
+    };
     format!(
-        "{} x {}, Linux {}",
+        "{} x {}, Linux {}{priority}",
         models.len(),
         models.first().unwrap_or(&"unknown processor"),
         kernel.trim()

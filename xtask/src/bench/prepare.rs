@@ -15,6 +15,11 @@ const CURRENCY: &str = "EUR";
 const PERSON_MINOR: u64 = 400_000;
 const INSTITUTION_MINOR: u64 = 4_000_000_000;
 const TILLS: usize = 16;
+/// Within the forms' validity, whenever the bench runs.
+const RIDE_FROM: &str = "2030-11-25T08:00:00Z";
+const RIDE_UNTIL: &str = "2030-11-25T08:20:00Z";
+const FORM_FROM: &str = "2026-01-01T00:00:00Z";
+const FORM_UNTIL: &str = "2030-12-01T00:00:00Z";
 const CONNECTIONS: usize = 32;
 const PASSWORD: &str = "only for the bench 4711";
 
@@ -28,6 +33,8 @@ pub struct Prepared {
     pub code_requests: Vec<Vec<u8>>,
     /// A request per member for the institution's code.
     pub hot_code_requests: Vec<Vec<u8>>,
+    /// A request per member for a ride of one minor unit that the institution pays; the number is filled in.
+    pub ride_requests: Vec<Vec<u8>>,
     pub accounts: Vec<Account>,
     pub hot_account: Account,
 }
@@ -45,11 +52,14 @@ pub fn prepare(server: &Server, people: usize) -> Result<Prepared> {
         server,
         operator: text(&key, "key")?,
     };
-    let tills = api.make_tills()?;
+    let (merchant, tills) = api.make_tills()?;
     let people = api.make_people(people)?;
     let tokens = api.sign_in(people.len())?;
     api.enable(&tokens)?;
     let (institution, hot_account) = api.make_institution(&people)?;
+    api.make_forms(&institution, &tokens)?;
+    let rides = people.iter().map(|person| ride(&merchant, &api.operator, &person.id));
+    let ride_requests = rides.collect();
     let own = json!({ "kind": "user", "device": DEVICE_MARK });
     let through = json!({ "kind": "institution", "institution": institution, "device": DEVICE_MARK });
     let requests = |body: &Value| {
@@ -66,6 +76,7 @@ pub fn prepare(server: &Server, people: usize) -> Result<Prepared> {
         tills,
         code_requests: requests(&own),
         hot_code_requests: requests(&through),
+        ride_requests,
         accounts: accounts.collect(),
         hot_account,
         operator: api.operator,
@@ -88,6 +99,16 @@ pub fn payment(key: &str) -> Vec<u8> {
         "code": CODE_MARK, "amount": amount(1), "order_number": format!("B{NUMBER_MARK}"), "subject": "tea and a roll",
     });
     post("/v1/payments", key, Some(&format!("b-{NUMBER_MARK}")), &body)
+}
+
+/// A ride's bytes with a mark for its number: its rules are looked at and the person's standing form pays.
+fn ride(merchant: &str, operator: &str, person: &str) -> Vec<u8> {
+    let end = |at: &str, place: &str| json!({ "at": at, "place": place, "city": "Berlin" });
+    let body = json!({
+        "number": format!("R{NUMBER_MARK}"), "person": person, "amount": amount(1),
+        "start": end(RIDE_FROM, "Harbour"), "end": end(RIDE_UNTIL, "University"), "extension": { "travel_type": "metro" },
+    });
+    post(&format!("/v1/merchants/{merchant}/rides"), operator, None, &body)
 }
 
 /// Asks for the payment behind an order number.
@@ -129,7 +150,8 @@ struct Person {
 }
 
 impl Api<'_> {
-    fn make_tills(&self) -> Result<Vec<String>> {
+    /// The merchant's id, and a key of each till.
+    fn make_tills(&self) -> Result<(String, Vec<String>)> {
         let new = json!({ "name": "Bench canteen", "category": "5812", "currency": CURRENCY });
         let merchant = text(&self.make("/v1/merchants", &new)?, "id")?;
         let new = json!({ "name": "Main street", "city": "Berlin" });
@@ -141,7 +163,8 @@ impl Api<'_> {
             self.server,
             new.map(|new| post(&path, &self.operator, None, &new)).collect(),
         )?;
-        made.iter().map(|terminal| text(&terminal["key"], "secret")).collect()
+        let keys = made.iter().map(|terminal| text(&terminal["key"], "secret"));
+        Ok((merchant, keys.collect::<Result<_>>()?))
     }
 
     fn make_people(&self, count: usize) -> Result<Vec<Person>> {
@@ -183,6 +206,21 @@ impl Api<'_> {
     fn enable(&self, tokens: &[String]) -> Result<()> {
         let body = json!({ "consent_fields": ["name"] });
         let requests = tokens.iter().map(|token| post("/v1/code-records", token, None, &body));
+        ask(self.server, requests.collect()).map(drop)
+    }
+
+    /// A travel type with a policy, and a standing form of each member.
+    fn make_forms(&self, institution: &str, tokens: &[String]) -> Result<()> {
+        let path = format!("/v1/institutions/{institution}/travel-types");
+        let kind = text(&self.make(&path, &json!({ "code": "metro", "name": "Metro" }))?, "id")?;
+        let rules = json!({ "rules": ["amount <= 5000", "city in Berlin", "clock in 05:00-23:30"] });
+        self.make(&format!("{path}/{kind}/policies"), &rules)?;
+        let form = json!({
+            "travel_type": kind, "purpose": "Bench", "rides": null, "valid_from": FORM_FROM, "valid_until": FORM_UNTIL,
+        });
+        let requests = tokens
+            .iter()
+            .map(|token| post("/v1/people/me/travel-applications", token, None, &form));
         ask(self.server, requests.collect()).map(drop)
     }
 

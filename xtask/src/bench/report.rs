@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use serde_json::{Value, json};
 
+use super::documents::{self, Form};
+
 /// Above this share of the processor for other programs, a figure is not to be trusted.
 pub const OTHERS_MAX: f64 = 0.10;
 
@@ -45,6 +47,11 @@ pub enum Row {
     Pgbench {
         clients: usize,
     },
+    /// A document of so many lines, written on one core.
+    Document {
+        lines: usize,
+        form: Form,
+    },
     Codes {
         engine: Engine,
     },
@@ -52,6 +59,14 @@ pub enum Row {
         engine: Engine,
         payers: Payers,
         connections: usize,
+    },
+    /// Ride orders that the institution pays by policy and form.
+    Rides {
+        engine: Engine,
+    },
+    /// Every platform in a process of its own.
+    Apart {
+        engine: Engine,
     },
     /// At a part of the measured most, each payment timed from when it was due.
     Open {
@@ -65,6 +80,7 @@ impl fmt::Display for Row {
             Self::Empty { connections } => write!(f, "empty handler, {connections} connections"),
             Self::Flush => write!(f, "fdatasync, 4 KiB overwrite"),
             Self::Pgbench { clients } => write!(f, "pgbench TPC-B prepared, {clients} clients"),
+            Self::Document { lines, form } => write!(f, "document: {form}, {lines} lines"),
             Self::Codes { engine } => write!(f, "{}: codes, 64 connections", engine.name()),
             Self::Pay {
                 engine,
@@ -77,6 +93,8 @@ impl fmt::Display for Row {
                 };
                 write!(f, "{}: payments, {connections} connections, {payers}", engine.name())
             }
+            Self::Rides { engine } => write!(f, "{}: ride payments, 64 connections", engine.name()),
+            Self::Apart { engine } => write!(f, "{}: payments, 64 connections, platforms apart", engine.name()),
             Self::Open { engine } => write!(f, "{}: payments, open load at 60 %", engine.name()),
         }
     }
@@ -117,6 +135,8 @@ pub struct Report {
     rounds: usize,
     seconds: f64,
     rows: Vec<(Row, Vec<Sample>)>,
+    /// Bytes of the documents.
+    sizes: Vec<(Row, usize)>,
     pub memory: Vec<Memory>,
     pub checks: Vec<Check>,
 }
@@ -170,6 +190,12 @@ impl Report {
         }
     }
 
+    pub fn note_size(&mut self, row: Row, bytes: usize) {
+        if !self.sizes.iter().any(|(known, _)| *known == row) {
+            self.sizes.push((row, bytes));
+        }
+    }
+
     /// The row's median; `None` when it was not measured.
     pub fn median(&self, row: Row, figure: impl Fn(&Sample) -> f64) -> Option<f64> {
         let (_, samples) = self.rows.iter().find(|(known, _)| *known == row)?;
@@ -198,6 +224,12 @@ impl Report {
         };
         for engine in Engine::ALL {
             self.pay_ratios(engine, &mut note);
+        }
+        let lines = documents::LINES[1];
+        for form in Form::ALL {
+            let row = Row::Document { lines, form };
+            let slowest = self.median(row, |sample| sample.p99_ms);
+            note(format!("p99 of a {row}, ms"), slowest, Some(Goal::Below(500.0)));
         }
         ratios
     }
@@ -235,6 +267,22 @@ impl Report {
             format!("{name}: p99 of payments at 64 connections, ms"),
             self.median(at_64, |sample| sample.p99_ms),
             Some(Goal::Below(p99_max)),
+        );
+        note(
+            format!("{name}: ride payments / payments, 64 connections"),
+            over(self.rate(Row::Rides { engine }), self.rate(at_64)),
+            Some(Goal::AtLeast(0.8)),
+        );
+        let apart = Row::Apart { engine };
+        note(
+            format!("{name}: payments, platforms apart / in one process, 64 connections"),
+            over(self.rate(apart), self.rate(at_64)),
+            Some(Goal::AtLeast(1.0 / 3.0)),
+        );
+        note(
+            format!("{name}: p99 of payments with platforms apart, ms"),
+            self.median(apart, |sample| sample.p99_ms),
+            Some(Goal::Below(100.0)),
         );
         let open = self.median(Row::Open { engine }, |sample| sample.p99_ms);
         note(format!("{name}: p99 of payments, open load, ms"), open, None);
@@ -328,6 +376,9 @@ impl Report {
                 engine.name()
             );
         }
+        for (row, bytes) in &self.sizes {
+            let _ = writeln!(text, "size of a {row}: {:.1} kB", *bytes as f64 / 1_000.0);
+        }
         for Check { what, found, holds } in &self.checks {
             let _ = writeln!(text, "{} {what}: {found}", if *holds { "holds:" } else { "BROKEN:" });
         }
@@ -364,6 +415,10 @@ impl Report {
         let memory = self.memory.iter().map(|memory| {
             json!({ "engine": memory.engine.name(), "idle_mb": memory.idle_mb, "loaded_mb": memory.loaded_mb })
         });
+        let sizes = self
+            .sizes
+            .iter()
+            .map(|(row, bytes)| json!({ "document": row.to_string(), "bytes": bytes }));
         let checks = self
             .checks
             .iter()
@@ -375,6 +430,7 @@ impl Report {
             "rows": rows.collect::<Vec<_>>(),
             "ratios": ratios.collect::<Vec<_>>(),
             "memory": memory.collect::<Vec<_>>(),
+            "sizes": sizes.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),
             "warnings": self.warnings(),
         })

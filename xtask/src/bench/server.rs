@@ -1,6 +1,7 @@
 //! A release server of the bench: started, asked for keys, killed.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,11 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::apart::Services;
 use super::machine::now;
 use crate::shell;
 
 /// How long a start may take, with all migrations.
-const START: Duration = Duration::from_secs(60);
+pub const START: Duration = Duration::from_secs(60);
 
 /// A server with its data; the process ends with this value.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Server {
     program: PathBuf,
     variables: Vec<(String, String)>,
     log: PathBuf,
+    folder: PathBuf,
+    services: Services,
     pub address: SocketAddr,
     child: Child,
 }
@@ -38,6 +42,8 @@ impl Server {
             program,
             variables,
             log,
+            folder: folder.to_owned(),
+            services: Services::default(),
             address,
             child,
         };
@@ -63,6 +69,26 @@ impl Server {
         self.wait_until_it_answers()
     }
 
+    /// Starts it again with every platform in a process of its own.
+    pub fn restart_apart(&mut self) -> Result<()> {
+        self.kill();
+        self.services = Services::start(&self.folder, &self.variables)?;
+        let variables = [self.variables.clone(), self.services.variables.clone()].concat();
+        self.child = spawn(&self.program, &variables, &self.log)?;
+        self.wait_until_it_answers()
+    }
+
+    /// Starts it again with all platforms in its own process.
+    pub fn restart_together(&mut self) -> Result<()> {
+        self.services = Services::default();
+        self.restart()
+    }
+
+    /// The server and its services.
+    pub fn processes(&self) -> Vec<u32> {
+        self.services.processes().chain([self.process()]).collect()
+    }
+
     /// Runs another command of the program on the server's data and reads the JSON it prints.
     pub fn command(&self, arguments: &[&str]) -> Result<Value> {
         let mut command = Command::new(&self.program);
@@ -78,7 +104,7 @@ impl Server {
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
         let started = now();
-        while TcpStream::connect(self.address).is_err() {
+        while !self.answers() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended ({status}); its log:\n{}", self.log_text());
             }
@@ -88,6 +114,16 @@ impl Server {
             pause();
         }
         Ok(())
+    }
+
+    /// It listens before its database is brought forward, and answers afterwards.
+    fn answers(&self) -> bool {
+        let asked = TcpStream::connect(self.address).and_then(|mut stream| {
+            stream.set_read_timeout(Some(START))?;
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+            stream.read_exact(&mut [0])
+        });
+        asked.is_ok()
     }
 
     fn log_text(&self) -> String {
@@ -135,6 +171,6 @@ fn variables(folder: &Path, database: Option<&str>, address: SocketAddr) -> Vec<
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server tells nobody when it listens")]
-fn pause() {
+pub fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }

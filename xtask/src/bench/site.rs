@@ -12,7 +12,7 @@ use super::machine;
 use super::prepare::{self, Prepared};
 use super::report::{Check, Engine, Memory, Payers, Row};
 use super::server::Server;
-use super::work::{self, CODE_MARK, DEVICE_MARK, MakeCodes, NUMBER_MARK, Pay, PayUntilKilled, Stock, Template};
+use super::work::{self, CODE_MARK, DEVICE_MARK, MakeCodes, NUMBER_MARK, Pay, PayUntilKilled, Rides, Stock, Template};
 
 /// Codes live for twelve minutes in the bench; older ones are not begun with.
 const CODE_AGE_MAX: Duration = Duration::from_secs(9 * 60);
@@ -29,6 +29,8 @@ pub struct Site {
     hot: Codes,
     tills: Vec<Template>,
     next_order: usize,
+    rides: Vec<Template>,
+    next_ride: usize,
 }
 
 /// The codes of one kind of payers.
@@ -65,6 +67,11 @@ impl Site {
             idle_mb,
             many: Codes::new(mem::take(&mut prepared.code_requests)),
             hot: Codes::new(mem::take(&mut prepared.hot_code_requests)),
+            rides: mem::take(&mut prepared.ride_requests)
+                .into_iter()
+                .map(|bytes| Template::new(bytes, &[NUMBER_MARK]))
+                .collect(),
+            next_ride: 0,
             tills: prepared.tills.iter().map(|key| till(key)).collect(),
             server,
             prepared,
@@ -113,6 +120,17 @@ impl Site {
             self.expect_clean(&outcome, "making codes beforehand")?;
         }
         Ok(())
+    }
+
+    /// Rides that the institution pays, from its one account.
+    pub fn ride(&mut self, load: &Load) -> Result<Outcome> {
+        let mut source = Rides {
+            requests: &mut self.rides,
+            next: &mut self.next_ride,
+        };
+        let outcome = load::drive(self.server.address, load, &mut source)?;
+        self.hot.paid += outcome.succeeded;
+        Ok(outcome)
     }
 
     pub fn pay(&mut self, payers: Payers, load: &Load) -> Result<Outcome> {

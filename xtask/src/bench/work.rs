@@ -139,6 +139,26 @@ impl Source for Pay<'_> {
     fn answered(&mut self, _number: usize, _status: u16, _body: &[u8]) {}
 }
 
+/// Asks to be paid for rides, a person after the other.
+#[derive(Debug)]
+pub struct Rides<'w> {
+    /// One per person.
+    pub requests: &'w mut [Template],
+    /// The next ride's number.
+    pub next: &'w mut usize,
+}
+
+impl Source for Rides<'_> {
+    fn next(&mut self) -> Option<(usize, &[u8])> {
+        let number = *self.next;
+        *self.next += 1;
+        let person = number % self.requests.len();
+        Some((number, self.requests[person].fill(&[&digits(number)])))
+    }
+
+    fn answered(&mut self, _number: usize, _status: u16, _body: &[u8]) {}
+}
+
 /// Pays until `answers_max` were answered, then kills the server through `kill`, and knows which orders were answered.
 pub struct PayUntilKilled<'w> {
     pub pay: Pay<'w>,

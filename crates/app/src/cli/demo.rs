@@ -17,7 +17,7 @@ use crate::config::{Config, LogConfig, Origin};
 use crate::demo::sheet::{Sheet, SheetRole};
 use crate::demo::{self, Content, story};
 use crate::logging;
-use crate::server::{self, Ending};
+use crate::server::{self, Door, Ending};
 use crate::wiring::{self, Bench, Extras};
 
 const AFTER_HELP: &str = "\
@@ -89,7 +89,7 @@ impl Demo {
         };
         if self.story {
             let address = config.server.listen;
-            let serving = tokio::spawn(server::serve(listener, router, demo.house.clone(), ending));
+            let serving = tokio::spawn(server::serve(Door::Plain(listener), router, demo.house.clone(), ending));
             let told = story::play(address, &demo.sheet).await;
             serving.abort();
             demo.house.close().await;
@@ -99,7 +99,7 @@ impl Demo {
             Format::Text => print(&welcome(&config, &demo.sheet, demo.fresh))?,
             Format::Json => print_json(&as_json(&config, &demo.sheet, demo.fresh))?,
         }
-        server::serve(listener, router, demo.house, ending).await?;
+        server::serve(Door::Plain(listener), router, demo.house, ending).await?;
         Ok(Finding::Well)
     }
 
@@ -205,6 +205,7 @@ fn welcome(config: &Config, sheet: &Sheet, fresh: bool) -> String {
         let role = match till.role {
             SheetRole::Cashier => "Cashier",
             SheetRole::Invoice => "Invoice terminal",
+            SheetRole::Gate => "Gate",
         };
         write!(
             text,

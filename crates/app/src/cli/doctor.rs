@@ -9,12 +9,15 @@ use onescan_platforms::env::Clock;
 use onescan_platforms::payments::PaymentStore;
 use onescan_store::Store;
 use onescan_store::db::{Db, Engine};
+use onescan_store::documents::Documents;
 use onescan_store::migrate::{MIGRATIONS, Migrator};
 
 use super::output::Record;
 use super::{Desk, Finding};
 use crate::config::{Config, DatabaseUrl};
+use crate::elsewhere::{Places, Role};
 use crate::env::{self, SystemClock};
+use crate::mail::SmtpMailer;
 use crate::wiring;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +91,54 @@ pub(super) async fn run(desk: &Desk) -> Result<Finding> {
     }
     looks.push(secret(config));
     looks.push(port(config));
+    looks.push(documents(config).await);
+    looks.push(mail(config).await);
+    looks.extend(platforms(config).await);
     looks.extend(database(config).await);
     let failed = looks.iter().any(|look| look.health == Health::Fail);
     desk.output
         .list(looks.into_iter().map(Look::record).collect(), "nothing was looked at")?;
     Ok(if failed { Finding::Wrong } else { Finding::Well })
+}
+
+async fn documents(config: &Config) -> Look {
+    let folder = config.documents_folder();
+    if !folder.exists() {
+        return Look::warn(
+            "documents",
+            format!("{} is not there yet", folder.display()),
+            "`onescan serve` makes it",
+        );
+    }
+    let remedy = "let the program write the folder, or set `documents.folder`";
+    let store = match Documents::folder(&folder) {
+        Ok(store) => store,
+        Err(error) => return Look::fail("documents", format!("{}: {error}", folder.display()), remedy),
+    };
+    match store.check().await {
+        Ok(()) => Look::ok("documents", format!("{} can be written and read", folder.display())),
+        Err(error) => Look::fail("documents", format!("{}: {error}", folder.display()), remedy),
+    }
+}
+
+async fn mail(config: &Config) -> Look {
+    let remedy = "look at `mail.server`, `mail.security`, `mail.user` and `mail.password`";
+    let mailer = match SmtpMailer::new(&config.mail) {
+        Ok(mailer) => mailer,
+        Err(error) => return Look::fail("mail", error.to_string(), remedy),
+    };
+    match mailer.check().await {
+        None => Look::warn(
+            "mail",
+            "no server is configured",
+            "set `mail.server`, so that invoices leave by e-mail",
+        ),
+        Some(Ok(())) => Look::ok(
+            "mail",
+            format!("{} answers", config.mail.server.as_deref().unwrap_or_default()),
+        ),
+        Some(Err(error)) => Look::fail("mail", error, remedy),
+    }
 }
 
 /// Milliseconds at which this program cannot have been running yet: 2026-01-01.
@@ -226,6 +272,33 @@ fn port(config: &Config) -> Look {
             Look::warn("port", format!("{address}: {error}"), remedy)
         }
     }
+}
+
+/// Each platform that lives elsewhere: where, in which version, and how fast.
+async fn platforms(config: &Config) -> Vec<Look> {
+    let places = match Places::of(config, "doctor", &Role::Whole) {
+        Ok(places) => places,
+        Err(error) => {
+            let remedy = "mend `[platforms]`, or make keys with `onescan keys make`";
+            return vec![Look::fail("platforms", format!("{error:#}"), remedy)];
+        }
+    };
+    let mut looks = Vec::new();
+    for connection in places.connections() {
+        let (what, address) = (connection.contract().name, connection.address());
+        looks.push(match connection.greet().await {
+            Ok(version) => {
+                let latency_ms = connection.seen().latency_us as f64 / 1_000.0;
+                Look::ok(what, format!("{address}, version {version}, {latency_ms:.1} ms"))
+            }
+            Err(why) => Look::fail(
+                what,
+                format!("{address}: {why}"),
+                "start the service there; what needs it is refused until then",
+            ),
+        });
+    }
+    looks
 }
 
 async fn database(config: &Config) -> Vec<Look> {

@@ -77,6 +77,8 @@ pub enum Role {
     Cashier,
     /// Scans the code again for the invoice
     Invoice,
+    /// Reads ride codes; see `onescan gate`
+    Gate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,6 +156,7 @@ impl From<Role> for TerminalRole {
         match role {
             Role::Cashier => Self::Cashier,
             Role::Invoice => Self::Invoice,
+            Role::Gate => Self::Gate,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! The command line. One file per group of commands; what they print goes through `output`.
 
 mod configuration;
+mod contract;
 mod demo;
 mod doctor;
 mod documents;
+mod gate;
+mod gtfs;
 mod import;
 mod institution;
+mod invoice;
+mod keys;
 mod merchant;
 mod migrate;
 mod operator;
@@ -27,6 +32,7 @@ use onescan_platforms::error::Result as PlatformResult;
 use onescan_platforms::services::Services;
 
 use crate::config::{Config, ConfigError, Loaded, LogConfig, Sources, load};
+use crate::elsewhere::Role;
 use crate::logging;
 use crate::wiring::{self, House, Migrate};
 use output::{Format, Output, Record};
@@ -99,9 +105,23 @@ enum Command {
     Person(person::PersonCommand),
     /// Put money on an account
     TopUp(top_up::TopUp),
+    /// Keys for services that live apart
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// The contracts between services: their documents, and tests of whoever keeps them
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
     /// Who runs the server
     #[command(subcommand)]
     Operator(operator::Operator),
+    /// Look at invoices, whoever wrote them
+    #[command(subcommand)]
+    Invoice(invoice::InvoiceCommand),
+    /// Read ride codes at a gate
+    Gate(gate::GateCommand),
+    /// Look at transit feeds (GTFS)
+    #[command(subcommand)]
+    Gtfs(gtfs::GtfsCommand),
     /// Look whether machine and data are fit
     Doctor,
     /// Print the description of the API (OpenAPI 3.1)
@@ -136,7 +156,7 @@ impl Desk {
             filter: "warn".to_owned(),
             ..self.config().log.clone()
         });
-        wiring::open(self.config(), Migrate::IfNew).await
+        wiring::open(self.config(), Migrate::IfNew, Role::Whole).await
     }
 }
 
@@ -171,6 +191,9 @@ fn run(line: CommandLine) -> Result<Finding> {
         }
         Command::Docs(page) => return page.run(),
         Command::Openapi => return documents::open_api(),
+        Command::Invoice(command) => return command.run(output),
+        Command::Gate(gate) => return gate.run(output.format()),
+        Command::Gtfs(gtfs::GtfsCommand::Show(show)) => return show.run(output),
         _ => {}
     }
     let loaded = load(&sources(&places))?;
@@ -198,14 +221,22 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Finding> {
         Command::Migrate(migrate) => migrate.run(desk).await,
         Command::Verify => verify::run(desk).await,
         Command::Import(import) => import.run(desk).await,
+        Command::Gtfs(gtfs::GtfsCommand::Import(import)) => import.run(desk).await,
         Command::Institution(command) => command.run(desk).await,
         Command::Merchant(command) => command.run(desk).await,
         Command::Person(command) => command.run(desk).await,
         Command::TopUp(top_up) => top_up.run(desk).await,
         Command::Operator(command) => command.run(desk).await,
+        Command::Keys(command) => command.run(desk),
+        Command::Contract(command) => command.run(desk).await,
         Command::Doctor => doctor::run(desk).await,
         Command::Config(command) => command.run(desk),
-        Command::Openapi | Command::Docs(_) | Command::Completions { .. } => {
+        Command::Openapi
+        | Command::Docs(_)
+        | Command::Invoice(_)
+        | Command::Gate(_)
+        | Command::Gtfs(gtfs::GtfsCommand::Show(_))
+        | Command::Completions { .. } => {
             unreachable!("answered before the configuration is read")
         }
     }

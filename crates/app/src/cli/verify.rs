@@ -6,10 +6,11 @@ use onescan_platforms::payments::PaymentStore;
 use super::output::Record;
 use super::{Desk, Finding};
 
-/// Recomputes every invariant from the rows and prints what each means; the first breaches of a broken one follow it.
+/// Recomputes every invariant from the rows, reads every issued document, and prints what each means; the first breaches of a broken one follow it.
 pub(super) async fn run(desk: &Desk) -> Result<Finding> {
     let house = desk.house().await?;
-    let reports = house.store.audit().await?;
+    let mut reports = house.store.audit().await?;
+    reports.push(house.store.audit_documents(&*house.documents).await?);
     house.close().await;
     let broken = reports.iter().filter(|report| !report.breaches.is_empty()).count();
     let records = reports.iter().map(|report| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use onescan_platforms::codes::RecordIdKind;
 use onescan_platforms::env::{Secret, is_time_zone};
 
-use super::{Config, DatabaseUrl, LogFormat, Registration};
+use super::{Config, DatabaseUrl, LogFormat, MailSecurity, Place, PlainLoopback, Registration};
 
 /// One key: what it is called, what it may be, and how it is read and shown.
 #[derive(Debug)]
@@ -172,14 +172,18 @@ pub const KEYS: &[Key] = &[
     key(
         "database.shared_buckets",
         "whole number from 1 to 4096",
-        "Buckets that people and small institutions share. Fixed when the database is made; later changes have no effect.",
+        "Buckets that people and small institutions share. Fixed when the database is made; later changes have no effect. \
+         Unset: 1 on SQLite, 8 on PostgreSQL.",
         |config, text| {
             put(
                 &mut config.database.shared_buckets,
-                number(text, 1, 4096).map(|count| count as u16),
+                number(text, 1, 4096).map(|count| Some(count as u16)),
             )
         },
-        |config| config.database.shared_buckets.to_string(),
+        |config| {
+            let set = config.database.shared_buckets;
+            set.map_or(String::new(), |count| count.to_string())
+        },
     ),
     key(
         "database.write_connections",
@@ -204,6 +208,70 @@ pub const KEYS: &[Key] = &[
             )
         },
         |config| config.database.read_connections.to_string(),
+    ),
+    key(
+        "platforms.codes",
+        "`local`, or an https:// address",
+        "Where codes are made and looked up: in this process, or by the service at this address.",
+        |config, text| put(&mut config.platforms.codes, Place::parse(text)),
+        |config| config.platforms.codes.to_string(),
+    ),
+    key(
+        "platforms.profiles",
+        "`local`, or an https:// address",
+        "Where invoice profiles are kept.",
+        |config, text| put(&mut config.platforms.profiles, Place::parse(text)),
+        |config| config.platforms.profiles.to_string(),
+    ),
+    key(
+        "platforms.payments",
+        "`local`, or an https:// address",
+        "Where money moves. A payment service asks the codes service of its own configuration.",
+        |config, text| put(&mut config.platforms.payments, Place::parse(text)),
+        |config| config.platforms.payments.to_string(),
+    ),
+    key(
+        "platforms.invoicing",
+        "`local`, or an https:// address",
+        "Who issues invoices and credit notes.",
+        |config, text| put(&mut config.platforms.invoicing, Place::parse(text)),
+        |config| config.platforms.invoicing.to_string(),
+    ),
+    key(
+        "platforms.allow_plain_loopback",
+        "`true` or `false`",
+        "Whether services may talk without TLS, as long as both are on this machine (127.0.0.1, ::1).",
+        |config, text| put(&mut config.platforms.plain_loopback, read_plain_loopback(text)),
+        |config| (config.platforms.plain_loopback == PlainLoopback::Allowed).to_string(),
+    ),
+    key(
+        "platforms.keys_folder",
+        "path",
+        "Where `onescan keys` keeps the keys with which services prove themselves to each other. Unset: `keys` in the data folder.",
+        |config, text| {
+            put(
+                &mut config.platforms.keys_folder,
+                (!text.is_empty()).then(|| Some(PathBuf::from(text))),
+            )
+        },
+        |config| {
+            let folder = config.platforms.keys_folder.as_ref();
+            folder.map_or(String::new(), |folder| folder.display().to_string())
+        },
+    ),
+    key(
+        "platforms.call_ms",
+        "whole number from 100 to 20000",
+        "Milliseconds that one answer of a service elsewhere may take.",
+        |config, text| put(&mut config.platforms.call_ms, number(text, 100, 20_000)),
+        |config| config.platforms.call_ms.to_string(),
+    ),
+    key(
+        "platforms.patience_ms",
+        "whole number from 100 to 25000",
+        "Milliseconds for all tries of one call together. A change whose outcome is unknown is asked for again until then; after that its caller is told to ask again.",
+        |config, text| put(&mut config.platforms.patience_ms, number(text, 100, 25_000)),
+        |config| config.platforms.patience_ms.to_string(),
     ),
     key(
         "codes.prefix",
@@ -251,6 +319,27 @@ pub const KEYS: &[Key] = &[
         "How long a person may choose among several invoice profiles before the preferred one is taken.",
         |config, text| put(&mut config.processing.choose_seconds, number(text, 5, 3_600)),
         |config| config.processing.choose_seconds.to_string(),
+    ),
+    key(
+        "ride_codes.entitlement_hours",
+        "whole number from 1 to 168",
+        "How long a phone shows ride codes without having reached the server.",
+        |config, text| put(&mut config.ride_codes.entitlement_hours, number(text, 1, 168)),
+        |config| config.ride_codes.entitlement_hours.to_string(),
+    ),
+    key(
+        "ride_codes.key_days",
+        "whole number from 7 to 366",
+        "How long one key signs ride codes; gates know the next one as long before. Do not change it on a server in use.",
+        |config, text| put(&mut config.ride_codes.key_days, number(text, 7, 366)),
+        |config| config.ride_codes.key_days.to_string(),
+    ),
+    key(
+        "ride_codes.personal_cap",
+        "whole number from 1 to 10000",
+        "The most one ride without an application may cost, in whole units of the person's currency.",
+        |config, text| put(&mut config.ride_codes.personal_cap, number(text, 1, 10_000)),
+        |config| config.ride_codes.personal_cap.to_string(),
     ),
     key(
         "payments.hold_days",
@@ -336,6 +425,59 @@ pub const KEYS: &[Key] = &[
         |config| (config.people.open_registration == Registration::Open).to_string(),
     ),
     key(
+        "documents.folder",
+        "path",
+        "Where issued invoices are kept, each under its own hash. Unset: `documents` in the data folder. Servers that share a \
+         database share it too.",
+        |config, text| {
+            put(
+                &mut config.documents.folder,
+                (!text.is_empty()).then(|| Some(PathBuf::from(text))),
+            )
+        },
+        |config| path_or_nothing(config.documents.folder.as_ref()),
+    ),
+    key(
+        "mail.server",
+        "host and port",
+        "The SMTP server through which invoices leave. Unset: no e-mail leaves; what should leave waits.",
+        |config, text| put(&mut config.mail.server, read_server(text)),
+        |config| config.mail.server.clone().unwrap_or_default(),
+    ),
+    key(
+        "mail.security",
+        "`none`, `starttls` or `tls`",
+        "How the way to the mail server is protected. `none` only for a server on this machine.",
+        |config, text| put(&mut config.mail.security, read_security(text)),
+        |config| security_name(config.mail.security).to_owned(),
+    ),
+    key(
+        "mail.user",
+        "text",
+        "The name with which the mail server is used; with `mail.password`.",
+        |config, text| put(&mut config.mail.user, (!text.is_empty()).then(|| Some(text.to_owned()))),
+        |config| config.mail.user.clone().unwrap_or_default(),
+    ),
+    secret(key(
+        "mail.password",
+        "text",
+        "The password for `mail.user`.",
+        |config, text| {
+            put(
+                &mut config.mail.password,
+                (!text.is_empty()).then(|| Some(text.to_owned())),
+            )
+        },
+        |config| config.mail.password.as_ref().map_or("", |_| "…").to_owned(),
+    )),
+    key(
+        "mail.from",
+        "e-mail address, with or without a name",
+        "From whom invoices come.",
+        |config, text| put(&mut config.mail.from, read_mailbox(text)),
+        |config| config.mail.from.clone(),
+    ),
+    key(
         "passwords.memory_kib",
         "whole number from 8 to 1048576",
         "Memory that checking a password takes (Argon2id). 19456 is the least for production.",
@@ -401,11 +543,39 @@ pub(crate) fn secret_bytes(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn read_url(text: &str) -> Option<Option<String>> {
+pub(super) fn read_url(text: &str) -> Option<Option<String>> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let host = host.trim_end_matches('/');
     let clean = !host.is_empty() && !host.contains(['/', '?', '#']) && !host.contains(char::is_whitespace);
     clean.then(|| Some(text.trim_end_matches('/').to_owned()))
+}
+
+fn path_or_nothing(path: Option<&PathBuf>) -> String {
+    path.map_or_else(String::new, |path| path.display().to_string())
+}
+
+fn read_server(text: &str) -> Option<Option<String>> {
+    let (host, port) = text.rsplit_once(':')?;
+    let clean = !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok();
+    clean.then(|| Some(text.to_owned()))
+}
+
+fn read_security(text: &str) -> Option<MailSecurity> {
+    [MailSecurity::None, MailSecurity::StartTls, MailSecurity::Tls]
+        .into_iter()
+        .find(|security| security_name(*security) == text)
+}
+
+fn security_name(security: MailSecurity) -> &'static str {
+    match security {
+        MailSecurity::None => "none",
+        MailSecurity::StartTls => "starttls",
+        MailSecurity::Tls => "tls",
+    }
+}
+
+fn read_mailbox(text: &str) -> Option<String> {
+    text.parse::<lettre::message::Mailbox>().ok().map(|_| text.to_owned())
 }
 
 fn read_record_id(text: &str) -> Option<RecordIdKind> {
@@ -425,6 +595,14 @@ fn read_registration(text: &str) -> Option<Registration> {
     match text {
         "true" => Some(Registration::Open),
         "false" => Some(Registration::Closed),
+        _ => None,
+    }
+}
+
+fn read_plain_loopback(text: &str) -> Option<PlainLoopback> {
+    match text {
+        "true" => Some(PlainLoopback::Allowed),
+        "false" => Some(PlainLoopback::Refused),
         _ => None,
     }
 }

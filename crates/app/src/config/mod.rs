@@ -19,8 +19,11 @@ use onescan_platforms::codes::{CodeSettings, RecordIdKind};
 use onescan_platforms::env::Secret;
 use onescan_platforms::payments::PaymentSettings;
 use onescan_platforms::processing::ProcessingSettings;
+use onescan_platforms::ride_codes::RideCodeSettings;
+use onescan_platforms::rides::RideSettings;
 use onescan_platforms::services::ServiceSettings;
 use onescan_store::config::{DbConfig, PostgresConfig};
+use onescan_web::wire::client::Limits;
 
 pub use docs::markdown;
 pub(crate) use keys::secret_bytes;
@@ -36,11 +39,15 @@ pub struct Config {
     pub secret: Option<Secret>,
     pub server: ServerConfig,
     pub database: DatabaseConfig,
+    pub platforms: PlatformsConfig,
     pub codes: CodesConfig,
     pub processing: ProcessingConfig,
+    pub ride_codes: RideCodesConfig,
     pub payments: PaymentsConfig,
     pub queues: QueuesConfig,
     pub people: PeopleConfig,
+    pub documents: DocumentsConfig,
+    pub mail: MailConfig,
     pub passwords: PasswordsConfig,
     pub log: LogConfig,
 }
@@ -52,11 +59,15 @@ impl Default for Config {
             secret: None,
             server: ServerConfig::default(),
             database: DatabaseConfig::default(),
+            platforms: PlatformsConfig::default(),
             codes: CodesConfig::default(),
             processing: ProcessingConfig::default(),
+            ride_codes: RideCodesConfig::default(),
             payments: PaymentsConfig::default(),
             queues: QueuesConfig::default(),
             people: PeopleConfig::default(),
+            documents: DocumentsConfig::default(),
+            mail: MailConfig::default(),
             passwords: PasswordsConfig::default(),
             log: LogConfig::default(),
         }
@@ -107,8 +118,9 @@ impl ServerConfig {
 pub struct DatabaseConfig {
     /// `None`: SQLite in the data folder.
     pub url: Option<DatabaseUrl>,
-    /// How many buckets people and small institutions share; counts when the database is made.
-    pub shared_buckets: u16,
+    /// How many buckets people and small institutions share; counts when the database is made. `None`: what suits the
+    /// engine, see [`Self::shared_buckets`].
+    pub shared_buckets: Option<u16>,
     /// PostgreSQL's connections.
     pub write_connections: usize,
     pub read_connections: usize,
@@ -119,10 +131,22 @@ impl Default for DatabaseConfig {
         let postgres = PostgresConfig::new("");
         Self {
             url: None,
-            shared_buckets: 8,
+            shared_buckets: None,
             write_connections: postgres.write_connections,
             read_connections: postgres.read_connections,
         }
+    }
+}
+
+impl DatabaseConfig {
+    /// SQLite has one writer and no shards, so one bucket keeps rows of one moment on one page. On PostgreSQL the
+    /// operator's accounts are one per bucket, and several let writers pass each other.
+    pub fn shared_buckets(&self) -> u16 {
+        let suiting = match self.url {
+            None | Some(DatabaseUrl::Sqlite(_)) => 1,
+            Some(DatabaseUrl::Postgres(_)) => 8,
+        };
+        self.shared_buckets.unwrap_or(suiting)
     }
 }
 
@@ -183,6 +207,72 @@ fn redact_password(text: &str) -> String {
     format!("{scheme}://{address}{query}")
 }
 
+/// Where the platforms live. Row S21.
+#[derive(Debug, Clone)]
+pub struct PlatformsConfig {
+    pub codes: Place,
+    pub profiles: Place,
+    pub payments: Place,
+    pub invoicing: Place,
+    pub plain_loopback: PlainLoopback,
+    /// `None`: `keys` in the data folder.
+    pub keys_folder: Option<PathBuf>,
+    /// For one answer of a platform elsewhere.
+    pub call_ms: i64,
+    /// For all tries of one call together.
+    pub patience_ms: i64,
+}
+
+impl Default for PlatformsConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            codes: Place::Here,
+            profiles: Place::Here,
+            payments: Place::Here,
+            invoicing: Place::Here,
+            plain_loopback: PlainLoopback::Refused,
+            keys_folder: None,
+            call_ms: limits.call.as_millis() as i64,
+            patience_ms: limits.patience.as_millis() as i64,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this process.
+    Here,
+    /// `https://host:port`, or `http://` on the loopback; without a slash at the end.
+    Elsewhere(String),
+}
+
+impl Place {
+    /// Reads `local` or an address.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "local" {
+            return Some(Self::Here);
+        }
+        keys::read_url(text).flatten().map(Self::Elsewhere)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Here => "local",
+            Self::Elsewhere(address) => address,
+        })
+    }
+}
+
+/// Whether platforms on this machine may be reached without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainLoopback {
+    Allowed,
+    Refused,
+}
+
 #[derive(Debug, Clone)]
 pub struct CodesConfig {
     /// The two digits in front of every code.
@@ -207,6 +297,26 @@ impl Default for CodesConfig {
             grace_seconds: windows.grace_ms / 1_000,
             invoice_hours: windows.invoice_ms / 3_600_000,
             record_id,
+        }
+    }
+}
+
+/// What devices show at gates.
+#[derive(Debug, Clone)]
+pub struct RideCodesConfig {
+    pub entitlement_hours: i64,
+    pub key_days: i64,
+    /// In whole units of the person's currency.
+    pub personal_cap: i64,
+}
+
+impl Default for RideCodesConfig {
+    fn default() -> Self {
+        let default = RideCodeSettings::default();
+        Self {
+            entitlement_hours: default.entitlement_ms / 3_600_000,
+            key_days: default.key_ms / 86_400_000,
+            personal_cap: default.personal_cap,
         }
     }
 }
@@ -280,6 +390,53 @@ pub enum Registration {
     Closed,
 }
 
+#[derive(Debug, Clone, Default)]
+pub struct DocumentsConfig {
+    /// `None`: `documents` in the data folder.
+    pub folder: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+pub struct MailConfig {
+    /// Host and port; `None`: no e-mail leaves, and what should leave waits.
+    pub server: Option<String>,
+    pub security: MailSecurity,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// As it stands in the message: `Onescan <invoices@example.com>`.
+    pub from: String,
+}
+
+impl fmt::Debug for MailConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailConfig")
+            .field("server", &self.server)
+            .field("security", &self.security)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self {
+            server: None,
+            security: MailSecurity::StartTls,
+            user: None,
+            password: None,
+            from: "Onescan <onescan@localhost>".to_owned(),
+        }
+    }
+}
+
+/// How the way to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// Not at all: for a server on this machine.
+    None,
+    StartTls,
+    Tls,
+}
+
 #[derive(Debug, Clone)]
 pub struct PasswordsConfig {
     /// Argon2id's memory.
@@ -323,6 +480,18 @@ impl Config {
         self.database.url.clone().unwrap_or_else(own)
     }
 
+    /// Where issued documents lie.
+    pub fn documents_folder(&self) -> PathBuf {
+        let own = || self.data_folder.join("documents");
+        self.documents.folder.clone().unwrap_or_else(own)
+    }
+
+    /// Where the keys for services that live apart are.
+    pub fn keys_folder(&self) -> PathBuf {
+        let own = || self.data_folder.join("keys");
+        self.platforms.keys_folder.clone().unwrap_or_else(own)
+    }
+
     pub fn db_config(&self) -> DbConfig {
         match self.database_url() {
             DatabaseUrl::Sqlite(path) => DbConfig::sqlite(path),
@@ -341,6 +510,12 @@ impl Config {
             codes: self.code_settings(),
             payments: self.payment_settings(),
             processing: self.processing_settings(),
+            ride_codes: RideCodeSettings {
+                entitlement_ms: self.ride_codes.entitlement_hours * 3_600_000,
+                key_ms: self.ride_codes.key_days * 86_400_000,
+                personal_cap: self.ride_codes.personal_cap,
+            },
+            rides: self.ride_settings(),
             password_cost: (self.passwords.memory_kib, self.passwords.passes),
         }
     }
@@ -360,6 +535,14 @@ impl Config {
                 batch_max: self.queues.codes_batch_max,
                 ..default.queue
             },
+        }
+    }
+
+    /// Rides wait as other payments do.
+    fn ride_settings(&self) -> RideSettings {
+        RideSettings {
+            queue: self.processing_settings().pay_queue,
+            ..RideSettings::default()
         }
     }
 
@@ -386,6 +569,7 @@ impl Config {
                 ..default.pay_queue
             },
             first_policy: default.first_policy,
+            time_zone: self.server.time_zone.clone(),
         }
     }
 

@@ -9,11 +9,10 @@ use onescan_domain::ids::{MemberId, PersonId};
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::Payment;
 use onescan_platforms::codes::Access;
-use onescan_platforms::payments::{
-    CaptureMode, Change, ChangeRequest, Idempotency, PayRequest, PaymentStore, TerminalFacts,
-};
+use onescan_platforms::payments::{CaptureMode, Change, ChangeRequest, Idempotency, PayRequest, TerminalFacts};
 use tokio::task::JoinSet;
 
+use super::invoices;
 use super::random::Choices;
 use super::seed::Seeding;
 
@@ -102,6 +101,8 @@ const fn occasion(
 /// One try in this many asks for more than the rules allow.
 const REFUSED_ONE_IN: i64 = 18;
 const REFUNDED_ONE_IN: i64 = 16;
+/// So many of the last days have invoices that are issued here.
+const INVOICED_DAYS: i64 = 4;
 const INVOICED_ONE_IN: i64 = 2;
 const HOUR_MS: i64 = 3_600_000;
 
@@ -123,15 +124,20 @@ pub(super) async fn play(seeding: &Seeding, payers: &[Payer], tills: &[Till], no
             let paid = seeding.services().payments.pay(requests).await?;
             let paid: Vec<Payment> = paid.into_iter().flatten().map(|outcome| outcome.payment).collect();
             seeding.clock.set(at + HOUR_MS);
-            after(seeding, &paid, &mut choices).await?;
+            let invoiced = match day <= INVOICED_DAYS {
+                true => invoices::issue(seeding, occasion.category, &paid).await?,
+                false => Vec::new(),
+            };
+            invoices::work(seeding).await?;
+            // A refund of what is invoiced becomes a credit note.
+            if let Some(payment) = invoiced.first() {
+                refund(seeding, payment, &mut choices).await?;
+            }
+            let is_invoiced = |payment: &Payment| invoiced.iter().any(|other| other.id == payment.id);
+            let others: Vec<Payment> = paid.into_iter().filter(|payment| !is_invoiced(payment)).collect();
+            after(seeding, &others, &mut choices).await?;
         }
-        while seeding
-            .house
-            .store
-            .post_merchant_side(seeding.services().env.now_ms(), 256)
-            .await?
-            > 0
-        {}
+        invoices::work(seeding).await?;
     }
     Ok(())
 }
@@ -226,7 +232,7 @@ async fn after(seeding: &Seeding, paid: &[Payment], choices: &mut Choices) -> Re
             seeding
                 .services()
                 .processing
-                .issue_invoice(payment, Some(number))
+                .issue_invoice(payment, Some(number), &[])
                 .await??;
         }
     }

@@ -5,10 +5,13 @@
 
 mod cast;
 mod history;
+mod invoices;
 mod random;
+mod rides;
 mod seed;
 pub mod sheet;
 pub mod story;
+pub mod transit;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use onescan_store::config::{DbConfig, Durability};
 
 use crate::config::Config;
+use crate::elsewhere::Role;
 use crate::env::write_private;
 use crate::wiring::{self, House, Migrate};
 use sheet::Sheet;
@@ -41,6 +45,7 @@ pub struct Demo {
 }
 
 const SHEET: &str = "demo.json";
+const DOCUMENTS: &str = "documents";
 const UNFINISHED: &str = "demo.unfinished";
 
 /// The configuration of a demo in `folder`: its database and secret lie there, whatever is configured elsewhere.
@@ -49,6 +54,7 @@ pub fn configuration(base: &Config, folder: PathBuf) -> Config {
     config.data_folder = folder;
     config.secret = None;
     config.database.url = None;
+    config.documents.folder = None;
     config
 }
 
@@ -72,7 +78,7 @@ pub async fn open(config: &Config, content: Content) -> Result<Demo> {
         fill(config, content).await?;
     }
     let sheet = Sheet::read(&folder.join(SHEET))?;
-    let house = wiring::open(config, Migrate::Yes).await?;
+    let house = wiring::open(config, Migrate::Yes, Role::Whole).await?;
     Ok(Demo { house, sheet, fresh })
 }
 
@@ -112,14 +118,7 @@ fn empty(folder: &Path) -> Result<()> {
     if !mark.exists() {
         write_private(&mark, "").with_context(|| format!("{} cannot be written", mark.display()))?;
     }
-    for name in [
-        SHEET,
-        "onescan.db",
-        "onescan.db-wal",
-        "onescan.db-shm",
-        "secret.key",
-        UNFINISHED,
-    ] {
+    for name in [SHEET, "onescan.db", "onescan.db-wal", "onescan.db-shm", "secret.key"] {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("{} cannot be removed", folder.join(name).display()));
@@ -127,7 +126,14 @@ fn empty(folder: &Path) -> Result<()> {
             Ok(()) | Err(_) => {}
         }
     }
-    Ok(())
+    let documents = folder.join(DOCUMENTS);
+    match fs::remove_dir_all(&documents) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{} cannot be removed", documents.display()));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    fs::remove_file(&mark).with_context(|| format!("{} cannot be removed", mark.display()))
 }
 
 /// Fills a new folder. Its commits do not wait for the disk one by one: until the mark is gone, nothing in it counts.

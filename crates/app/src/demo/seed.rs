@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Context, Result};
 use onescan_domain::codes::{Categories, CodeRecord, MemberAccess, Scenario};
-use onescan_domain::ids::{AccountId, DepartmentId, InstitutionId, MerchantId, ScenarioId};
+use onescan_domain::ids::{AccountId, DepartmentId, InstitutionId, MerchantId, PersonId, ScenarioId};
 use onescan_domain::institutions::{Institution, MemberRole};
 use onescan_domain::merchants::{TerminalRole, TerminalTrust};
 use onescan_domain::money::{Currency, Money};
@@ -28,13 +28,17 @@ use onescan_store::migrate::{MIGRATIONS, Migrator};
 use super::Content;
 use super::cast::{COMPANIES, Company, Member, PASSWORD, Place, SHOPS, Shop, Spending, Title, Wallet};
 use super::history::{self, Payer, Till};
+use super::invoices;
+use super::rides::Traffic;
 use super::sheet::{Sheet, SheetPerson, SheetProgram, SheetRole, SheetTill};
 use crate::config::Config;
+use crate::elsewhere::Places;
 use crate::env::{self, SystemClock, SystemEntropy};
 use crate::wiring::House;
 
-/// Days of the past in which payments were made; everything else was made a week earlier.
+/// Days of the past in which payments were made, and rides; everything else was made a week earlier.
 const DAYS: i64 = 30;
+const RIDE_DAYS: i64 = 90;
 const DAY_MS: i64 = 86_400_000;
 
 /// Stands where it was put.
@@ -60,6 +64,9 @@ pub(super) struct Seeding {
     sheet: Sheet,
     payers: Vec<Payer>,
     tills: Vec<Till>,
+    /// Logins of people, and the companies, as they were made.
+    people: Vec<(String, PersonId)>,
+    companies: Vec<InstitutionId>,
 }
 
 /// Migrates and fills the database, and closes it. Returns who is in it.
@@ -70,23 +77,26 @@ pub(super) async fn seed(config: &Config, database: &DbConfig, content: Content)
     let now = SystemClock.now_ms();
     Migrator::new(&db, MIGRATIONS).apply(now).await?;
     let store = Arc::new(Store::new(db));
-    let clock = Arc::new(PastClock(AtomicI64::new(now - (DAYS + 7) * DAY_MS)));
+    let clock = Arc::new(PastClock(AtomicI64::new(now - (RIDE_DAYS + 7) * DAY_MS)));
     let env = Env {
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy::default()),
         secret: env::secret(config)?,
-        shared_buckets: store.shared_buckets(config.database.shared_buckets).await?,
+        shared_buckets: store.shared_buckets(config.database.shared_buckets()).await?,
     };
     let passwords = Passwords::new(env.clone(), config.passwords.memory_kib, config.passwords.passes);
     let mut seeding = Seeding {
         clock,
-        house: House::build(env, store, config.service_settings()),
+        house: House::build(env, store, config, Places::default())?,
         sheet: Sheet::default(),
         payers: Vec::new(),
         tills: Vec::new(),
+        people: Vec::new(),
+        companies: Vec::new(),
     };
     if content == Content::Invented {
         seeding.everybody(passwords).await?;
+        seeding.ride(now).await?;
         history::play(&seeding, &seeding.payers, &seeding.tills, now, DAYS).await?;
     }
     seeding.clock.set(now);
@@ -99,6 +109,38 @@ pub(super) async fn seed(config: &Config, database: &DbConfig, content: Content)
 impl Seeding {
     pub(super) fn services(&self) -> &Services {
         &self.house.services
+    }
+
+    pub(super) fn program(&mut self, program: SheetProgram) {
+        self.sheet.programs.push(program);
+    }
+
+    pub(super) async fn pocket_money(&self, person: PersonId, minor: i64) -> Result<()> {
+        let person = self
+            .services()
+            .people
+            .find(person)
+            .await?
+            .context("the person is there")?;
+        match minor {
+            0 => Ok(()),
+            minor => self.top_up(person.account, person.currency, minor).await,
+        }
+    }
+
+    pub(super) fn till(&mut self, till: SheetTill) {
+        self.sheet.tills.push(till);
+    }
+
+    /// The rides of the last months, and one that is under way.
+    async fn ride(&mut self, now: i64) -> Result<()> {
+        let company = *self.companies.last().context("there is a company")?;
+        let people = self.people.clone();
+        let mut traffic = Traffic::open(self, company, &people, RIDE_DAYS).await?;
+        for day in (1..=RIDE_DAYS).rev() {
+            traffic.play(self, now, day).await?;
+        }
+        traffic.set_off(self, now).await
     }
 
     async fn everybody(&mut self, passwords: Passwords) -> Result<()> {
@@ -126,6 +168,7 @@ impl Seeding {
 
     async fn company(&mut self, company: &Company, hash: &str) -> Result<()> {
         let institution = self.institution(company, None, company.name).await?;
+        self.companies.push(institution.id);
         let branch = match company.branch {
             "" => None,
             name => Some(self.institution(company, Some(institution.id), name).await?),
@@ -219,14 +262,9 @@ impl Seeding {
         let tied = scenarios.iter().filter(|scenario| scenario.name == title.scenario);
         let new = NewProfile {
             fields: ProfileFields {
-                title_kind: TitleKind::Company,
-                title: title.title.to_owned(),
                 tax_number: Some(title.tax_number.to_owned()),
-                address: None,
-                telephone: None,
-                bank_name: None,
-                bank_account: None,
                 channel: DeliveryChannel::Email(title.email.to_owned()),
+                ..ProfileFields::new(TitleKind::Company, title.title)
             },
             scenarios: tied.map(|scenario| scenario.id).collect(),
             preferred: title.scenario.is_empty(),
@@ -247,6 +285,7 @@ impl Seeding {
             time_zone: company.time_zone.to_owned(),
         };
         let person = self.services().people.register_hashed(new, hash).await??;
+        self.people.push((member.login.to_owned(), person.id));
         self.sheet.people.push(SheetPerson {
             name: member.name.to_owned(),
             login: member.login.to_owned(),
@@ -316,14 +355,8 @@ impl Seeding {
         };
         let new = NewProfile {
             fields: ProfileFields {
-                title_kind: TitleKind::Company,
-                title: title.to_owned(),
                 tax_number: Some(format!("92330106MA2B{number:04}XY")),
-                address: None,
-                telephone: None,
-                bank_name: None,
-                bank_account: None,
-                channel: DeliveryChannel::Inbox,
+                ..ProfileFields::new(TitleKind::Company, title)
             },
             scenarios: Vec::new(),
             preferred: false,
@@ -339,6 +372,7 @@ impl Seeding {
             currency: currency(shop.currency)?,
         };
         let merchant = self.services().merchants.create(new).await??;
+        invoices::set_up(self, &merchant, shop.city).await?;
         let new = NewStore {
             name: shop.store.to_owned(),
             category: None,
@@ -373,6 +407,7 @@ impl Seeding {
                 role: match role {
                     TerminalRole::Cashier => SheetRole::Cashier,
                     TerminalRole::Invoice => SheetRole::Invoice,
+                    TerminalRole::Gate => unreachable!("no shop of the demo has a gate"),
                 },
                 what: shop.what.to_owned(),
                 prominent,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use onescan_domain::merchants::TerminalRole;
-use onescan_web::{DemoPerson, DemoSheet, DemoTill};
+use onescan_web::{DemoOffice, DemoPerson, DemoSheet, DemoTill};
 use serde::{Deserialize, Serialize};
 
 use crate::env::write_private;
@@ -43,6 +43,7 @@ pub struct SheetTill {
 pub enum SheetRole {
     Cashier,
     Invoice,
+    Gate,
 }
 
 /// A key for the API.
@@ -83,10 +84,17 @@ impl Sheet {
             role: match till.role {
                 SheetRole::Cashier => TerminalRole::Cashier,
                 SheetRole::Invoice => TerminalRole::Invoice,
+                SheetRole::Gate => TerminalRole::Gate,
             },
             what: till.what.clone(),
         });
+        let offices = self.programs.iter().filter(|program| program.kind == "merchant");
+        let offices = offices.map(|program| DemoOffice {
+            name: program.name.clone(),
+            key: program.key.clone(),
+        });
         DemoSheet {
+            offices: offices.collect(),
             people: people.collect(),
             tills: tills.collect(),
         }

@@ -1,6 +1,7 @@
 //! Two browsers at one server, as two people use it: a person shows a code, a cashier takes it, both pages show the result.
 
 mod driver;
+mod ride;
 
 use serde_json::Value;
 
@@ -233,9 +234,11 @@ async fn a_persons_pages_have_no_barriers_in_light_and_dark() {
     for path in [
         "/",
         "/code",
+        "/ride",
         "/profiles",
         "/profiles/new",
         "/payments",
+        "/payments/invoices",
         "/privacy",
         "/account",
     ] {
@@ -245,6 +248,37 @@ async fn a_persons_pages_have_no_barriers_in_light_and_dark() {
     person.click("main a[href^='/payments/pay_']").await;
     person.wait_for("main h1", "").await;
     check_page(&mut person, "a payment").await;
+}
+
+#[tokio::test]
+async fn the_pages_of_back_office_and_administrator_have_no_barriers_in_light_and_dark() {
+    let stage = Stage::set();
+    let key = stage.one_of("programs", "name", "Nordbahn Tickets", None)["key"]
+        .as_str()
+        .unwrap();
+    let mut office = stage.driver.browser().await;
+    check_path(&stage, &mut office, "/office/sign-in").await;
+    office.open(&stage.at("/office/sign-in")).await;
+    office.press(&format!("{key}{ENTER}")).await;
+    let document = "main a[href^='/office/invoices/inv_']";
+    office.wait_for(document, "").await;
+    for path in [
+        "/office/invoices",
+        "/office/invoices?state=failed&kind=invoice",
+        "/office/tax",
+    ] {
+        check_path(&stage, &mut office, path).await;
+    }
+    office.open(&stage.at("/office/invoices")).await;
+    office.click(document).await;
+    office.wait_for("main dl.facts", "").await;
+    check_page(&mut office, "a document in the back office").await;
+
+    let mut boss = stage.person("ada.berg").await;
+    boss.open(&stage.at("/institutions")).await;
+    let list = boss.path().await;
+    check_page(&mut boss, "an institution's invoices").await;
+    check_path(&stage, &mut boss, &format!("{list}/totals?by=each")).await;
 }
 
 #[tokio::test]

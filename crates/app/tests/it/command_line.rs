@@ -190,6 +190,7 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
     };
     assert_eq!(health(&new, "data folder"), "warn");
     assert_eq!(health(&new, "database"), "warn");
+    assert_eq!(health(&new, "documents"), "warn");
     assert!(!program.path().join("onescan-data").exists(), "looking makes nothing");
 
     program.json(&["person", "list"]);

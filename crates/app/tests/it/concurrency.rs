@@ -243,7 +243,7 @@ on_both! {
         let app = app.restarted(|config| {
             config.queues.payments_waiting_max = 2;
             config.queues.payments_batch_max = 1;
-        });
+        }).await;
         let till = &cast.merchant.cashier_key;
         let codes = many_codes(&app, &cast.person.token, 30).await;
         // The till is known, so that the others reach the queue without waiting for anything.

@@ -78,3 +78,10 @@ fn the_reference_of_the_configuration_is_in_step() {
 fn the_reference_of_the_command_line_is_in_step() {
     check_page("docs/cli.md", &["docs", "cli"]);
 }
+
+#[test]
+fn s21_the_contracts_documents_are_in_step() {
+    for name in ["codes", "profiles", "payments", "invoicing"] {
+        check_page(&format!("docs/contracts/{name}.json"), &["contract", "document", name]);
+    }
+}

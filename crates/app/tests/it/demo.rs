@@ -1,7 +1,9 @@
 //! `onescan demo`: one command, and everybody can sign in.
 
 use onescan_app::http_client::{Ask, Client, Told};
-use onescan_platforms::payments::PaymentStore;
+use onescan_platforms::journeys::{JourneyStore, TapRideState};
+use onescan_platforms::payments::{Page, PaymentStore};
+use onescan_platforms::rides::RideStore;
 use onescan_store::Store;
 use onescan_store::config::DbConfig;
 use onescan_store::db::Db;
@@ -48,6 +50,11 @@ async fn everybody_in_a_new_demo_can_sign_in() {
         assert_eq!(me.body["name"], person["name"]);
     }
     for terminal in list(&server.said, "terminals") {
+        if terminal["role"] == "gate" {
+            let list = get(&server, "/v1/ride-deny-list", text(&terminal["key"])).await;
+            assert_eq!(list.status, 200, "{terminal}");
+            continue;
+        }
         let path = match text(&terminal["role"]) {
             "cashier" => "/v1/scans",
             _ => "/v1/invoice-scans",
@@ -87,6 +94,32 @@ async fn everybody_in_a_new_demo_can_sign_in() {
     assert_eq!(server.stop(), 0);
 }
 
+/// Ninety days of rides: paid by the company, by people, owed; one is under way.
+async fn rides_of_three_kinds(program: &Program, store: &Store) {
+    let merchants = program.json(&["merchant", "list", "--data", "onescan-data/demo"]);
+    let metro = merchants
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "Harbour Metro");
+    let metro = text(&metro.unwrap()["id"]).parse().unwrap();
+    let page = Page {
+        after: None,
+        limit: 2_000,
+    };
+    let mut counted = std::collections::BTreeMap::new();
+    for order in store.list_orders_of_provider(metro, "", &page).await.unwrap() {
+        *counted.entry(order.state.name()).or_insert(0) += 1;
+    }
+    let of = |state| counted.get(state).copied().unwrap_or(0);
+    let kinds = [of("paid_by_institution"), of("paid_by_person"), of("arrears")];
+    assert!(kinds[0] > 150 && kinds[1] > 50 && kinds[2] > 0, "{counted:?}");
+    let rides = store.list_tap_rides(metro, None, &page).await.unwrap();
+    let open = rides.iter().filter(|ride| ride.state == TapRideState::Open).count();
+    assert_eq!(open, 1);
+    assert!(rides.iter().all(|ride| ride.state != TapRideState::Unpriced));
+}
+
 #[tokio::test]
 async fn the_past_of_a_demo_is_sound_and_varied() {
     let program = Program::new();
@@ -108,6 +141,7 @@ async fn the_past_of_a_demo_is_sound_and_varied() {
     let config = DbConfig::sqlite(program.path().join("onescan-data/demo/onescan.db"));
     let store = Store::new(Db::open(&config).await.unwrap());
     let (mut paid, mut refused, mut refunded) = (0, 0, 0);
+    rides_of_three_kinds(&program, &store).await;
     for merchant in program
         .json(&["merchant", "list", "--data", "onescan-data/demo"])
         .as_array()

@@ -22,7 +22,7 @@ on_both! {
         let cast = app.cast().await;
         app.clock.advance_ms(1_000);
         let code = app.user_code(&cast.person).await;
-        let again = app.restarted(|config| config.codes.shown_seconds = 30);
+        let again = app.restarted(|config| config.codes.shown_seconds = 30).await;
         assert_eq!(again.clock.now_ms(), START_MS + 1_000);
         let outcome = again.pay(&cast.merchant.cashier_key, &code, 2_000, "A-1").await;
         assert!(matches!(outcome.payment.state, PaymentState::Paid { .. }), "{outcome:?}");

@@ -31,7 +31,7 @@ on_both! {
         let digits = app.own_digits(&cast.person).await;
         let first = app.charge(till, &digits, 1_000, "A-1").await.ok(201);
         app.clock.advance_ms(75_000);
-        let app = app.restarted(|_| ());
+        let app = app.restarted(|_| ()).await;
         let again = app.charge(till, &digits, 1_000, "A-1").await;
         assert_eq!((again.ok(201), again.header("idempotent-replayed")), (first, Some("true")));
     }

@@ -130,6 +130,7 @@ struct Company {
     merchant: String,
     cashier: String,
     invoice: String,
+    gate: String,
     ids: BTreeMap<&'static str, String>,
 }
 
@@ -238,7 +239,7 @@ async fn company(server: &Running, operator: String) -> Company {
         )
         .await;
     let mut terminals = Vec::new();
-    for role in ["cashier", "invoice", "cashier"] {
+    for role in ["cashier", "invoice", "cashier", "gate"] {
         let new = json!({"store": store["id"], "name": role, "role": role, "may_assert_paid": role == "invoice"});
         terminals.push(api.post(&of_merchant("terminals"), &merchant, new).await);
     }
@@ -247,6 +248,9 @@ async fn company(server: &Running, operator: String) -> Company {
     let code = api
         .post("/v1/service-codes", &person, json!({"kind": "user", "device": "phone"}))
         .await;
+    let device_key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let device = json!({"name": "Phone", "algorithm": "ed25519", "public_key": device_key});
+    let device = api.post("/v1/ride-devices", &person, device).await;
     let sale =
         json!({"code": code["digits"], "order_number": "A-1", "amount": {"amount_minor": 5_000, "currency": "EUR"}});
     let paid = api.post("/v1/payments", &secret(&terminals[0]), sale).await;
@@ -262,6 +266,7 @@ async fn company(server: &Running, operator: String) -> Company {
         ("person", text(&person_view, "/id")),
         ("problem", "limit-exceeded".to_owned()),
         ("profile", api.get_first("/v1/invoice-profiles", &person).await),
+        ("ride_device", text(&device, "/id")),
         ("record", record.clone()),
         (
             "scenario",
@@ -279,6 +284,7 @@ async fn company(server: &Running, operator: String) -> Company {
         merchant,
         cashier: secret(&terminals[0]),
         invoice: secret(&terminals[1]),
+        gate: secret(&terminals[3]),
         ids,
     }
 }
@@ -297,6 +303,7 @@ impl Company {
                 Owner::Administrator => &self.administrator,
                 Owner::Cashier => &self.cashier,
                 Owner::InvoiceTerminal => &self.invoice,
+                Owner::Gate => &self.gate,
                 Owner::Merchant => &self.merchant,
                 Owner::Person => &self.person,
             };
@@ -339,6 +346,8 @@ async fn schemathesis_finds_nothing() {
         "--phases",
         "examples,coverage,fuzzing",
     ]);
+    // An answer without an end; row R11 has tests of its own.
+    schemathesis.args(["--exclude-operation-id", "followMyRides"]);
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
     schemathesis.args([
         "--checks",

@@ -24,7 +24,7 @@ struct Ledger {
     unanswered: Vec<Ask>,
 }
 
-fn post(path: &str, bearer: &str, key: Option<String>, body: Value) -> Ask {
+pub fn post(path: &str, bearer: &str, key: Option<String>, body: Value) -> Ask {
     Ask {
         method: "POST".parse().unwrap(),
         path: path.to_owned(),
@@ -34,19 +34,20 @@ fn post(path: &str, bearer: &str, key: Option<String>, body: Value) -> Ask {
     }
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
-/// Who pays and where: a session's token and a cashier's key.
+/// Who pays and where: a session's token, a cashier's key, and the merchant's id.
 #[derive(Debug, Clone)]
-struct Cast {
-    person: String,
-    till: String,
+pub struct Cast {
+    pub person: String,
+    pub till: String,
+    pub merchant: String,
 }
 
 /// Makes a person with money and a till from the command line, while the server runs.
-async fn cast(program: &Program, server: &Running) -> Cast {
+pub async fn cast(program: &Program, server: &Running) -> Cast {
     let person = program.json(&["person", "create", "Ada Berg", "ada.berg", "--currency", "EUR"]);
     program.json(&["top-up", "ada.berg", "1000"]);
     let merchant = program.json(&["merchant", "create", "Café", "--category", "5814", "--currency", "EUR"]);
@@ -68,7 +69,7 @@ async fn cast(program: &Program, server: &Running) -> Cast {
         .await
         .unwrap();
     assert_eq!(enabled.status, 201, "{}", enabled.body);
-    Cast { person, till }
+    Cast { person, till, merchant }
 }
 
 async fn pay_until_it_breaks(

@@ -24,12 +24,12 @@ async fn elsewhere(app: &TestApp, kind: RecordIdKind) -> TestApp {
     let other = TestApp::start(app.engine).await.unwrap();
     // Its random numbers are not those of the first.
     let _: [u8; 64] = other.services.env.bytes();
-    other.restarted(|config| config.codes.record_id = kind)
+    other.restarted(|config| config.codes.record_id = kind).await
 }
 
 on_both! {
     async fn s02_an_encrypted_record_id_follows_from_the_identity_id(app: TestApp) {
-        let app = app.restarted(|config| config.codes.record_id = RecordIdKind::Encrypted);
+        let app = app.restarted(|config| config.codes.record_id = RecordIdKind::Encrypted).await;
         let here = record_id(&app, passport()).await;
         let there = record_id(&elsewhere(&app, RecordIdKind::Encrypted).await, passport()).await;
         assert_eq!(here, there);
@@ -40,7 +40,7 @@ on_both! {
     }
 
     async fn s02_a_random_record_id_does_not(app: TestApp) {
-        let app = app.restarted(|config| config.codes.record_id = RecordIdKind::Random);
+        let app = app.restarted(|config| config.codes.record_id = RecordIdKind::Random).await;
         let here = record_id(&app, passport()).await;
         let there = record_id(&elsewhere(&app, RecordIdKind::Random).await, passport()).await;
         assert_ne!(here, there);
@@ -48,10 +48,10 @@ on_both! {
 
     async fn s02_enabling_again_answers_with_the_same_record(app: TestApp) {
         for (login, kind) in [("encrypted", RecordIdKind::Encrypted), ("random", RecordIdKind::Random)] {
-            let app = app.restarted(|config| config.codes.record_id = kind);
+            let app = app.restarted(|config| config.codes.record_id = kind).await;
             let token = app.register_over_http(json!({"login": login, "name": login})).await;
             let first = app.post("/v1/code-records").bearer(&token).send().await.ok(201);
-            let app = app.restarted(|_| {});
+            let app = app.restarted(|_| {}).await;
             let again = app.post("/v1/code-records").bearer(&token).send().await.ok(201);
             assert_eq!(again, first);
             let records = app.get("/v1/code-records").bearer(&token).send().await.ok(200);

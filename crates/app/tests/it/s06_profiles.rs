@@ -8,9 +8,10 @@ use crate::support::{TestApp, on_both};
 
 fn company() -> Value {
     json!({
-        "title_kind": "company", "title": "杭州示例科技有限公司", "tax_number": "91330106MA2CFLDG4R",
+        "title_kind": "company", "title": "杭州示例科技有限公司", "tax_number": "91310115MA1K000003",
         "address": "文三路 90 号", "telephone": "0571-1234567", "bank_name": "示例银行", "bank_account": "33001234567",
-        "email": "fapiao@example.org", "preferred": true
+        "vat_id": "DE123456789", "postcode": "310012", "city": "杭州市", "country": "CN",
+        "electronic_address": "0204:991-01234-56", "buyer_reference": "K-7", "email": "fapiao@example.org", "preferred": true
     })
 }
 
@@ -74,6 +75,43 @@ on_both! {
         let wrong = json!({"title_kind": "company", "title": "Nordlicht GmbH"});
         let call = app.post("/v1/invoice-profiles").bearer(&person.token).json(&wrong);
         assert_eq!(app.changes_nothing(call).await.problem(422, "invalid-fields")["field"], "tax_number");
+    }
+
+    async fn s06_numbers_are_checked_by_the_rules_of_their_country(app: TestApp) {
+        let person = app.person("li.lei").await;
+        let cases = [
+            ("CN", "91310115MA1K000004", "", "tax_number"),
+            ("CN", "", "DE123456789", "tax_number"),
+            ("DE", "", "DE12345678", "vat_id"),
+            ("UK", "12345", "", "country"),
+        ];
+        for (country, tax_number, vat_id, expected) in cases {
+            let mut profile = json!({"title_kind": "company", "title": "x", "country": country});
+            for (field, value) in [("tax_number", tax_number), ("vat_id", vat_id)] {
+                if !value.is_empty() {
+                    profile[field] = value.into();
+                }
+            }
+            let call = app.post("/v1/invoice-profiles").bearer(&person.token).json(&profile);
+            assert_eq!(app.changes_nothing(call).await.problem(422, "invalid-fields")["field"], expected, "{profile}");
+        }
+    }
+
+    async fn s06_a_buyer_by_the_european_standard_comes_back_in_written_form(app: TestApp) {
+        let person = app.person("li.lei").await;
+        let typed = json!({
+            "title_kind": "company", "title": "Nordlicht Beispiel GmbH", "vat_id": "de 123 456 789", "address": "Kai 1",
+            "postcode": "20457", "city": "Hamburg", "country": "de", "electronic_address": "9930:DE123456789",
+            "buyer_reference": "04011000-12345-03"
+        });
+        let mut kept = typed.clone();
+        kept["vat_id"] = "DE123456789".into();
+        kept["country"] = "DE".into();
+        let added = add(&app, &person.token, &typed).await;
+        for (field, value) in kept.as_object().unwrap() {
+            assert_eq!(&added[field], value, "{field}");
+        }
+        assert_eq!(list(&app, &person.token).await, [added]);
     }
 
     async fn s06_one_profile_is_preferred(app: TestApp) {

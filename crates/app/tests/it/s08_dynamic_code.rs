@@ -77,14 +77,14 @@ on_both! {
     async fn s08_a_server_with_another_secret_does_not_know_the_code(app: TestApp) {
         let cast = app.cast().await;
         let shown = app.show_user_code(&cast.person.token, "phone").await;
-        let other = app.restarted(|config| config.secret = Some(Secret::new([8; 32])));
+        let other = app.restarted(|config| config.secret = Some(Secret::new([8; 32]))).await;
         let scan = other.post("/v1/scans").bearer(&cast.merchant.cashier_key).json(&json!({"code": shown.digits}));
         other.changes_nothing(scan).await.problem(404, "code-unknown");
         app.scan(&cast.merchant.cashier_key, &shown.digits, None).await.expect(200);
     }
 
     async fn s08_the_key_number_in_front_is_configured(app: TestApp) {
-        let app = app.restarted(|config| config.codes.prefix = 61);
+        let app = app.restarted(|config| config.codes.prefix = 61).await;
         let person = app.person("li.lei").await;
         let shown = app.show_user_code(&person.token, "phone").await;
         assert!(shown.digits.starts_with("61"), "{shown:?}");

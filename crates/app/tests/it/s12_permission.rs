@@ -264,8 +264,8 @@ on_both! {
         assert_eq!(barred["verdict"], "barred");
         assert_eq!(barred["scenario"]["id"], scenario.id.to_string());
         let line = |dimension: &str, operator: &str, seen: &str, allowed: &str, holds: bool, left: Option<i64>| {
-            let mut line =
-                json!({"dimension": dimension, "operator": operator, "seen": seen, "allowed": allowed, "holds": holds});
+            let mut line = json!({"dimension": dimension, "operator": operator, "seen": seen, "allowed": allowed, "holds": holds,
+                "verdict": if holds { "holds" } else { "fails" }, "negated": false, "excused": false});
             if let Some(left) = left {
                 line["left"] = left.into();
             }
@@ -281,7 +281,9 @@ on_both! {
 
         // The till is given the failed lines of the same trace.
         let mut failed = trace.as_array().unwrap()[..2].to_vec();
-        failed.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("holds")));
+        for word in ["holds", "verdict", "negated", "excused"] {
+            failed.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove(word)));
+        }
         let reasons = try_pay(&app, &cast, 5_500, "A-2").await.unwrap_err();
         assert_eq!(reasons, json!(failed));
 

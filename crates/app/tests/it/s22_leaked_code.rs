@@ -95,7 +95,7 @@ on_both! {
     }
 
     async fn s22_the_life_of_a_code_is_configured(app: TestApp) {
-        let app = app.restarted(|config| (config.codes.shown_seconds, config.codes.grace_seconds) = (20, 5));
+        let app = app.restarted(|config| (config.codes.shown_seconds, config.codes.grace_seconds) = (20, 5)).await;
         let cast = app.cast().await;
         let shown = app.show_user_code(&cast.person.token, "phone").await;
         assert_eq!(shown.whole["pay_until"], "2026-11-23T09:00:25.000Z");
@@ -327,7 +327,7 @@ on_both! {
         let cast = app.cast().await;
         let key = &cast.merchant.cashier_key;
         // Two servers of one database; each remembers the terminal it saw a moment ago.
-        let second = app.restarted(|_| {});
+        let second = app.restarted(|_| {}).await;
         for (server, order) in [(&app, "A-1"), (&second, "A-2")] {
             let shown = server.show_user_code(&cast.person.token, "phone").await;
             server.paid(key, &shown.digits, 100, order).await;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use onescan_app::http_client::{Ask, Client};
 use onescan_app::observe::Stopping;
-use onescan_app::wiring::{self, Extras, House};
+use onescan_app::wiring::{self, Extras};
 use serde_json::{Value, json};
 
 use crate::support::http::Call;
@@ -16,7 +16,7 @@ on_both! {
     async fn a_stopping_server_is_alive_but_not_ready(app: TestApp) {
         let stopping = Stopping::default();
         let extras = Extras { stopping: stopping.clone(), ..Extras::default() };
-        let house = House { store: app.store.clone(), services: app.services.clone() };
+        let house = app.house();
         let router = wiring::router(&app.config, &house, extras);
         let get = |path| Call::new(router.clone(), "GET".parse().unwrap(), path).send();
         get("/readyz").await.expect(200);

@@ -20,7 +20,25 @@ const TAMPERING: &[(&str, &str)] = &[
         "delete from sales where payment_id = (select min(payment_id) from sales)",
         "sales",
     ),
+    ("update document_series set last_number = last_number + 1", "numbers"),
+    ("delete from documents where running = 1", "invoice_documents"),
+    (
+        "update document_files set sha256 = 'ff' || substr(sha256, 3)",
+        "documents",
+    ),
 ];
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
 
 #[test]
 fn tampering_is_found_and_named() {
@@ -34,6 +52,7 @@ fn tampering_is_found_and_named() {
         for name in ["onescan.db", "secret.key"] {
             std::fs::copy(demo.join(name), folder.join(name)).unwrap();
         }
+        copy_folder(&demo.join("documents"), &folder.join("documents"));
         let database = rusqlite::Connection::open(folder.join("onescan.db")).unwrap();
         database.pragma_update(None, "foreign_keys", "off").unwrap();
         assert!(database.execute(statement, []).unwrap() > 0, "{statement}");

@@ -17,7 +17,7 @@ use crate::ids::{
 };
 use crate::merchants::{GuardLimits, TerminalGuard};
 use crate::money::{Currency, Money};
-use crate::policy::{Policy, PolicyInput, Usage};
+use crate::policy::{Counters, Dimension, Named, Policy, PolicyInput};
 
 /// What the codes platform says about a scanned code when payments asks again. Row S14. Source: S \[81\], \[96\].
 #[derive(Debug, Clone)]
@@ -109,51 +109,8 @@ pub struct UsageKey {
     pub person: PersonId,
 }
 
-/// Counters of one local day and month; they start again when either moves on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct UsageRow {
-    pub day: i32,
-    pub month: i32,
-    pub used: Usage,
-}
-
-impl UsageRow {
-    /// The counters as they stand at `local`. A server whose clock is a little behind counts into the newer day.
-    pub fn at(self, local: LocalTime) -> Self {
-        let mut row = self;
-        if local.day > row.day {
-            row.day = local.day;
-            row.used.day_minor = 0;
-            row.used.day_count = 0;
-        }
-        if local.month > row.month {
-            row.month = local.month;
-            row.used.month_minor = 0;
-            row.used.month_count = 0;
-        }
-        row
-    }
-
-    pub fn add(&mut self, amount_minor: i64) {
-        let used = &mut self.used;
-        used.day_minor = used.day_minor.saturating_add(amount_minor);
-        used.month_minor = used.month_minor.saturating_add(amount_minor);
-        used.day_count += 1;
-        used.month_count += 1;
-    }
-
-    /// Gives back what a refund (`count` 0) or an undone payment (`count` 1) took, where its day and month still run.
-    pub fn give_back(&mut self, day: i32, month: i32, amount_minor: i64, count: i64) {
-        if self.day == day {
-            self.used.day_minor = (self.used.day_minor - amount_minor).max(0);
-            self.used.day_count = (self.used.day_count - count).max(0);
-        }
-        if self.month == month {
-            self.used.month_minor = (self.used.month_minor - amount_minor).max(0);
-            self.used.month_count = (self.used.month_count - count).max(0);
-        }
-    }
-}
+/// What one [`UsageKey`] has spent.
+pub type UsageRow = Counters;
 
 /// What the work behind the payment has to do once the payment is durable; a row of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,19 +315,23 @@ impl Books {
         let scenario = scenario.ok_or(PaymentRefusal::ScenarioNotPermitted {
             category: command.category,
         })?;
-        let merchant = command.merchant.to_string();
-        let input = PolicyInput {
-            amount_minor: command.amount.minor,
-            currency: command.amount.currency,
+        let policy = &scenario.policy;
+        let id = |wanted: bool, write: &dyn Fn() -> String| if wanted { write() } else { String::new() };
+        let merchant = id(policy.reads(Dimension::Merchant), &|| command.merchant.to_string());
+        let member = id(policy.reads(Dimension::Member), &|| {
+            permit.member.map(|member| member.to_string()).unwrap_or_default()
+        });
+        let mut input = PolicyInput {
             used: self.usage_at(&permit.usage_key(scenario), command.local).used,
-            local: command.local,
-            category: command.category,
+            category: Some(command.category),
             merchant: &merchant,
             city: &command.city,
+            ..PolicyInput::new(command.amount, command.local)
         };
-        if !scenario.policy.allows(&input) {
+        input.member.member = Named::word(&member);
+        if !policy.allows(&input) {
             return Err(PaymentRefusal::LimitExceeded {
-                trace: scenario.policy.decide(&input).trace,
+                trace: policy.decide(&input).trace,
             });
         }
         let account = self.accounts.get(&permit.account);
@@ -448,11 +409,7 @@ impl Books {
         self.usage
             .get(key)
             .copied()
-            .unwrap_or(UsageRow {
-                day: local.day,
-                month: local.month,
-                used: Usage::default(),
-            })
+            .unwrap_or(UsageRow::starting(local))
             .at(local)
     }
 

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod ledger;
+pub mod ride;
 
 use crate::codes::{CodeKind, CodeRecordId, CodeRefusal, CodeStatus};
 use crate::ids::{
@@ -143,6 +144,11 @@ pub enum PaymentRefusal {
     ScenarioNotPermitted { category: u16 },
     #[error("the payment breaks a rule of the payer's scenario")]
     LimitExceeded { trace: Vec<Reason> },
+    #[error("the person has not agreed to pay this much where the institution does not")]
+    NoConsent {
+        /// What they agreed to; `None`: to nothing.
+        cap: Option<Money>,
+    },
     #[error("the payer's account holds too little")]
     InsufficientFunds,
 }

@@ -23,6 +23,7 @@ pub(super) enum Ink {
     Quiet,
     Rule,
     Shade,
+    Warning,
 }
 
 impl Ink {
@@ -32,6 +33,7 @@ impl Ink {
             Self::Quiet => rgb::Color::new(96, 104, 112),
             Self::Rule => rgb::Color::new(176, 184, 192),
             Self::Shade => rgb::Color::new(240, 242, 245),
+            Self::Warning => rgb::Color::new(176, 24, 32),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Row S20. Source: ISO 19005-3 (PDF/A-3U); Factur-X 1.0 / ZUGFeRD 2.
 
 mod canvas;
+mod fapiao;
 mod fonts;
 mod labels;
 mod layout;
@@ -15,12 +16,14 @@ use std::time::{Duration, SystemTime};
 
 use en16931::{En16931, XRechnung};
 use en16931_formats::zugferd::{self, EmbedOptions, Metadata, Relationship};
+use onescan_domain::money::Currency;
 
 use canvas::About;
+pub use fapiao::FapiaoTitles;
 use fonts::Fonts;
 pub use labels::Language;
 
-use crate::check::Problem;
+use crate::check::{Fault, Problem};
 use crate::date::Date;
 use crate::invoice::{Invoice, Kind};
 use crate::totals::Totals;
@@ -68,7 +71,7 @@ pub fn pages(invoice: &Invoice, options: PageOptions) -> Result<Rendered, PdfErr
     let problems: Vec<Problem> = invoice
         .check(Profile::Core)
         .into_iter()
-        .filter(|problem| problem.fault != crate::Fault::TooFine)
+        .filter(|problem| problem.fault != Fault::TooFine)
         .collect();
     if !problems.is_empty() {
         return Err(PdfError::Incomplete(problems));
@@ -76,6 +79,15 @@ pub fn pages(invoice: &Invoice, options: PageOptions) -> Result<Rendered, PdfErr
     let totals = Totals::of(invoice).map_err(|error| PdfError::Drawing(error.to_string()))?;
     let fonts = Fonts::new();
     let sheets = layout::lay_out(invoice, &totals, options.language, &fonts);
+    rendered(invoice, &sheets, &fonts, options)
+}
+
+fn rendered(
+    invoice: &Invoice,
+    sheets: &[canvas::Sheet],
+    fonts: &Fonts,
+    options: PageOptions,
+) -> Result<Rendered, PdfError> {
     let replaced = sheets
         .iter()
         .flat_map(canvas::Sheet::texts)
@@ -88,9 +100,33 @@ pub fn pages(invoice: &Invoice, options: PageOptions) -> Result<Rendered, PdfErr
         written_on: options.written_on,
     };
     Ok(Rendered {
-        pdf: canvas::draw(&sheets, &fonts, about)?,
+        pdf: canvas::draw(sheets, fonts, about)?,
         replaced,
     })
+}
+
+/// PDF/A-3U pages in the form of a Chinese fapiao, marked on every sheet as not issued by the tax authority; without XML
+/// inside. Refuses with `Incomplete` what [`pages`] refuses, and every currency but the yuan, whose words the form has.
+pub fn fapiao(invoice: &Invoice, titles: &FapiaoTitles, written_on: Date) -> Result<Rendered, PdfError> {
+    let mut problems = invoice.check(Profile::Core);
+    if invoice.currency != Currency::CNY {
+        problems.push(Problem {
+            field: "currency".to_owned(),
+            term: "BT-5",
+            fault: Fault::Malformed,
+        });
+    }
+    if !problems.is_empty() {
+        return Err(PdfError::Incomplete(problems));
+    }
+    let totals = Totals::of(invoice).map_err(|error| PdfError::Drawing(error.to_string()))?;
+    let fonts = Fonts::new();
+    let sheets = fapiao::lay_out(invoice, &totals, titles, &fonts);
+    let options = PageOptions {
+        language: Language::Chinese,
+        written_on,
+    };
+    rendered(invoice, &sheets, &fonts, options)
 }
 
 /// Factur-X / ZUGFeRD: the pages with the CII of `profile` attached.

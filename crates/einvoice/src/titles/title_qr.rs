@@ -50,7 +50,7 @@ pub enum TitleReadError {
     TooLong,
     #[error("the code is damaged: not base64")]
     Base64,
-    #[error("the code is damaged: neither UTF-8 nor GBK text")]
+    #[error("the code is damaged: neither UTF-8 nor GBK text, or with control characters")]
     Text,
     #[error("the code holds no name")]
     NoName,
@@ -134,7 +134,8 @@ pub fn read(text: &str) -> Result<Title, TitleReadError> {
         return Err(TitleReadError::TooLong);
     }
     let bytes = from_base64(body).ok_or(TitleReadError::Base64)?;
-    let content = decoded(&bytes).ok_or(TitleReadError::Text)?;
+    let content = decoded(&bytes).filter(|text| !text.contains(char::is_control));
+    let content = content.ok_or(TitleReadError::Text)?;
     let (fields, checksum) = match content.rsplit_once(SEPARATOR) {
         Some((fields, last)) if is_checksum(last) => (fields, Some(last)),
         _ => (content.as_str(), None),

@@ -9,11 +9,11 @@ mod guard;
 mod model;
 mod read;
 
-use en16931::validation::profile::{ProfileMarker, Validated};
+use en16931::validation::profile::{ProfileMarker, Rejected, Validated};
 use en16931::{En16931, PeppolBis3, XRechnung};
 use en16931_formats::report::Kind as EntryKind;
 
-pub use read::{Limits, ReadError, ReadInvoice, Stated, read};
+pub use read::{Limits, ReadError, ReadInvoice, Stated, judge, read};
 
 use crate::check::Problem;
 use crate::invoice::Invoice;
@@ -91,14 +91,16 @@ pub(crate) fn proof<P: ProfileMarker>(invoice: &Invoice, profile: Profile) -> Re
         return Err(WriteError::Incomplete(problems));
     }
     let model = model::of(invoice, profile)?;
-    Validated::new(model).map_err(|rejected| {
-        let breaches = rejected.report().fatal().map(|finding| Breach {
-            rule: finding.rule.clone(),
-            place: finding.path.to_string(),
-            message: finding.message.clone(),
-        });
-        WriteError::Refused(breaches.collect())
-    })
+    Validated::new(model).map_err(|rejected| WriteError::Refused(breaches(&rejected)))
+}
+
+fn breaches(rejected: &Rejected) -> Vec<Breach> {
+    let breaches = rejected.report().fatal().map(|finding| Breach {
+        rule: finding.rule.clone(),
+        place: finding.path.to_string(),
+        message: finding.message.clone(),
+    });
+    breaches.collect()
 }
 
 fn written<P: ProfileMarker>(proof: &Validated<P>, syntax: Syntax) -> Result<String, WriteError> {

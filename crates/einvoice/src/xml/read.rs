@@ -7,16 +7,17 @@ use en16931::invoice::{
     Code, DocumentAllowanceCharge, LineAllowanceCharge, LineVat, Party as ModelParty, PaymentInstructions,
     PaymentMeans, Period as ModelPeriod, SupportingDocument,
 };
+use en16931::validation::profile::{ProfileMarker, Validated};
 use en16931::{
-    Date as ModelDate, DocumentKind, Identifier as ModelIdentifier, Invoice as Model, InvoiceAmount, InvoiceLine,
-    Percentage,
+    Date as ModelDate, DocumentKind, En16931, Identifier as ModelIdentifier, Invoice as Model, InvoiceAmount,
+    InvoiceLine, PeppolBis3, Percentage, XRechnung,
 };
 use en16931_formats::report::Kind as EntryKind;
 use en16931_formats::zugferd;
 use onescan_domain::money::Currency;
 use rust_decimal::Decimal as ModelDecimal;
 
-use super::{Syntax, guard};
+use super::{Breach, Profile, Syntax, breaches, guard};
 use crate::date::{Date, Period};
 use crate::decimal::Decimal;
 use crate::invoice::{
@@ -81,6 +82,20 @@ pub struct Stated {
 }
 
 impl ReadInvoice {
+    /// The profile that the document declares; `None` for one that is not ours.
+    pub fn profile(&self) -> Option<Profile> {
+        let declared = self.specification_id.as_deref()?;
+        let known = [
+            (en16931::profiles::EN16931.specification_id, Profile::Core),
+            (en16931::profiles::XRECHNUNG.specification_id, Profile::XRechnung),
+            (en16931::profiles::PEPPOL_BIS_3.specification_id, Profile::Peppol),
+        ];
+        known
+            .into_iter()
+            .find(|(id, _)| *id == declared)
+            .map(|(_, profile)| profile)
+    }
+
     /// Where the stated sums contradict the lines or each other, in words; empty when they agree.
     ///
     /// The tax may be off by one minor unit for each rate: taken out of gross prices it is rounded otherwise than when it is
@@ -117,21 +132,48 @@ impl ReadInvoice {
 /// declaration are `Unreadable`; so are more than 200,000 elements, and elements that stand again and again where one is
 /// allowed.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<ReadInvoice, ReadError> {
+    ours(&outside(bytes, limits)?)
+}
+
+/// Reads like [`read`], and names the rules that the document breaks: those of the profile that it declares, of EN 16931
+/// itself where it declares another one.
+pub fn judge(bytes: &[u8], limits: &Limits) -> Result<(ReadInvoice, Vec<Breach>), ReadError> {
+    let read = outside(bytes, limits)?;
+    let invoice = ours(&read)?;
+    let model = read.invoice;
+    let breaches = match invoice.profile() {
+        Some(Profile::XRechnung) => broken::<XRechnung>(model),
+        Some(Profile::Peppol) => broken::<PeppolBis3>(model),
+        Some(Profile::Core) | None => broken::<En16931>(model),
+    };
+    Ok((invoice, breaches))
+}
+
+fn broken<P: ProfileMarker>(model: Model) -> Vec<Breach> {
+    Validated::<P>::new(model)
+        .err()
+        .map_or_else(Vec::new, |rejected| breaches(&rejected))
+}
+
+fn outside(bytes: &[u8], limits: &Limits) -> Result<en16931_formats::Read, ReadError> {
     if bytes.len() > limits.input_bytes_max {
         return Err(ReadError::TooLarge {
             bytes: bytes.len(),
             bytes_max: limits.input_bytes_max,
         });
     }
-    let read = if bytes.starts_with(b"%PDF") {
+    if bytes.starts_with(b"%PDF") {
         let outside = zugferd::Limits::new()
             .with_max_stream_bytes(limits.stream_bytes_max)
             .with_max_total_bytes(limits.stream_bytes_max.saturating_mul(2));
         let extracted = zugferd::extract(bytes, &outside).map_err(|error| ReadError::Unreadable(error.to_string()))?;
-        parsed(&extracted.xml)?
+        parsed(&extracted.xml)
     } else {
-        parsed(bytes)?
-    };
+        parsed(bytes)
+    }
+}
+
+fn ours(read: &en16931_formats::Read) -> Result<ReadInvoice, ReadError> {
     let mut reader = Reader::of(&read.invoice)?;
     let invoice = reader.invoice(&read.invoice);
     let stated = reader.stated(&read.invoice);

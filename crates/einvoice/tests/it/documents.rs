@@ -5,7 +5,7 @@ use onescan_einvoice::invoice::{
     Address, Adjustment, Attachment, Contact, Direction, DocumentAdjustment, Exemption, Identifier, Kind, Line,
     MediaType, Original, Party, Payment, Prices, Vat, VatCategory,
 };
-use onescan_einvoice::rides::{Ride, RideTexts, invoice_of_rides};
+use onescan_einvoice::rides::{Ride, RideTexts, Side, invoice_of_rides};
 use onescan_einvoice::{Date, Decimal, Invoice, LocalMinute, Period};
 
 pub fn decimal(text: &str) -> Decimal {
@@ -313,6 +313,7 @@ pub fn ride(number: u32) -> Ride {
         started_in: "人民广场".to_owned(),
         ended_at: minute(9 + number % 12, number % 60),
         ended_in: "虹桥机场, T2".to_owned(),
+        side: Side::Charge,
         amount_minor: 1234 + i64::from(number),
         vat: taxed("3"),
         distance_m: Some(12_050),
@@ -327,6 +328,7 @@ pub fn rides(count: u32) -> Invoice {
     invoice.delivered_on = None;
     let texts = RideTexts {
         item: "客运服务费".to_owned(),
+        credit: "客运服务费退款".to_owned(),
         list: "行程单".to_owned(),
     };
     let rides: Vec<Ride> = (1..=count).map(ride).collect();

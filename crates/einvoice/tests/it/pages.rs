@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use onescan_einvoice::Invoice;
-use onescan_einvoice::pdf::{self, HybridProfile, Language, PageOptions, PdfError};
+use onescan_domain::money::Currency;
+use onescan_einvoice::pdf::{self, FapiaoTitles, HybridProfile, Language, PageOptions, PdfError};
+use onescan_einvoice::titles::title_qr::Title;
+use onescan_einvoice::{Invoice, Totals};
 
 use crate::documents::{self, date};
 use crate::tools;
@@ -119,6 +121,71 @@ fn r09_a_chinese_page_lists_every_ride_with_times_and_places() {
             "{line:?} is missing:\n{text}"
         );
     }
+}
+
+fn titles() -> FapiaoTitles {
+    let title = |name: &str, tax_id: &str| Title {
+        name: name.to_owned(),
+        tax_id: tax_id.to_owned(),
+        address: "上海市示例路88号".to_owned(),
+        phone: "021-12345678".to_owned(),
+        bank: "示例银行".to_owned(),
+        account: "6222000011112222".to_owned(),
+    };
+    FapiaoTitles {
+        buyer: title("上海示例科技有限公司", "91310115MA1K000003"),
+        seller: title("示例出租汽车有限公司", "91110000600037341L"),
+    }
+}
+
+#[test]
+fn s20_a_fapiao_form_says_that_no_tax_authority_issued_it() {
+    let folder = tools::empty_folder("einvoice-fapiao");
+    let rendered = pdf::fapiao(&documents::rides(40), &titles(), date("2026-11-23")).expect("a good invoice");
+    assert!(rendered.replaced.is_empty());
+    let file = written(&folder, "fapiao", &rendered.pdf);
+    tools::output_of(Command::new("qpdf").arg("--check").arg(&file));
+    let text = text_of(&file);
+    let packed: String = text.split_whitespace().collect();
+    for words in [
+        "电子发票（样式）",
+        "91310115MA1K000003",
+        "91110000600037341L",
+        "6222000011112222",
+        "价税合计（大写）伍佰零壹圆捌角",
+        "（小写）¥501.80",
+        "出行人",
+        "李娜",
+        "2026-11-0310:02–",
+        "2026-11-0311:02",
+        "人民广场",
+        "沪A·12345",
+        "客运服务费",
+        "3%",
+    ] {
+        assert!(packed.contains(words), "{words:?} is missing:\n{text}");
+    }
+    // Above and below on every sheet.
+    let sheets = text.matches('\u{c}').count();
+    assert_eq!(text.matches("非税务机关开具").count(), 2 * sheets, "{text}");
+}
+
+#[test]
+fn a_fapiao_form_holds_what_is_odd() {
+    let mut invoice = documents::rich();
+    invoice.currency = Currency::CNY;
+    invoice.lines[0].name = "很长的名称 ".repeat(120);
+    let rendered = pdf::fapiao(&invoice, &titles(), date("2026-11-23")).expect("a good invoice");
+    let folder = tools::empty_folder("einvoice-fapiao-odd");
+    let text = text_of(&written(&folder, "odd", &rendered.pdf));
+    let totals = Totals::of(&invoice).expect("sums");
+    for minor in [totals.net, totals.vat, totals.gross] {
+        let sum = format!("¥{}.{:02}", minor / 100, minor % 100);
+        assert!(text.contains(&sum), "{sum} is missing:\n{text}");
+    }
+    assert!(text.contains("免税") && text.contains("Mengenrabatt"), "{text}");
+    let refused = pdf::fapiao(&documents::till(), &titles(), date("2026-11-23"));
+    assert!(matches!(refused, Err(PdfError::Incomplete(problems)) if problems[0].field == "currency"));
 }
 
 #[test]

@@ -89,6 +89,15 @@ pub enum SessionHolder {
         key: KeyId,
         terminal: TerminalId,
     },
+    /// Whoever runs the server, in a browser: signed in with an operator's key and out with it.
+    Operator {
+        key: KeyId,
+    },
+    /// A merchant's back office in a browser: signed in with a key of the merchant and dead with it. The key names the
+    /// merchant.
+    Merchant {
+        key: KeyId,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +120,7 @@ pub trait AccessStore: Send + Sync {
     async fn revoke_key(&self, id: KeyId, at: i64) -> Result<bool>;
     /// Revoked ones too, the oldest first.
     async fn list_keys(&self, holder: KeyHolder) -> Result<Vec<Key>>;
-    /// The session's id lies in the bucket of its person or terminal.
+    /// The session's id lies in the bucket of its person, terminal, merchant or operator's key.
     async fn insert_session(&self, session: &Session) -> Result<()>;
     async fn find_session(&self, id: SessionId) -> Result<Option<Session>>;
     async fn delete_session(&self, id: SessionId) -> Result<()>;

@@ -144,19 +144,36 @@ impl AccessControl {
             .map(Ok)
     }
 
-    /// Opens a browser session for a terminal that shows its key.
-    pub async fn sign_in_terminal(&self, key: &str, agent: &str) -> Result<Result<SessionToken, AccessRefusal>> {
-        match self.authenticate(key, Freshness::Checked).await? {
+    /// Opens a browser session for whoever shows a terminal's key, or a merchant's for its back office.
+    pub async fn sign_in_by_key(&self, key: &str, agent: &str) -> Result<Result<SessionToken, AccessRefusal>> {
+        let (holder, bucket) = match self.authenticate(key, Freshness::Checked).await? {
             Ok(Actor::Terminal(actor)) => {
-                let holder = SessionHolder::Terminal {
-                    key: actor.facts.key,
-                    terminal: actor.terminal.id,
-                };
-                self.open_session(holder, actor.terminal.id.bucket(), agent)
-                    .await
-                    .map(Ok)
+                let (key, terminal) = (actor.facts.key, actor.terminal.id);
+                (SessionHolder::Terminal { key, terminal }, terminal.bucket())
             }
-            Ok(Actor::Person(_) | Actor::Institution { .. } | Actor::Merchant { .. } | Actor::Operator { .. }) => {
+            Ok(Actor::Merchant { key, merchant }) => (SessionHolder::Merchant { key }, merchant.bucket()),
+            Ok(Actor::Person(_) | Actor::Institution { .. } | Actor::Operator { .. }) => {
+                return Ok(Err(AccessRefusal::Credential));
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.open_session(holder, bucket, agent).await.map(Ok)
+    }
+
+    /// Opens a browser session for whoever runs the server and shows an operator's key.
+    pub async fn sign_in_operator(&self, key: &str, agent: &str) -> Result<Result<SessionToken, AccessRefusal>> {
+        let Some((id, secret)) = key.split_once('.') else {
+            return Ok(Err(AccessRefusal::Credential));
+        };
+        let Ok(id) = id.parse::<KeyId>() else {
+            return Ok(Err(AccessRefusal::Credential));
+        };
+        match self.by_key(id, secret, Freshness::Checked).await? {
+            Ok(Actor::Operator { .. }) => {
+                let holder = SessionHolder::Operator { key: id };
+                self.open_session(holder, id.bucket(), agent).await.map(Ok)
+            }
+            Ok(Actor::Person(_) | Actor::Terminal(_) | Actor::Institution { .. } | Actor::Merchant { .. }) => {
                 Ok(Err(AccessRefusal::Credential))
             }
             Err(refusal) => Ok(Err(refusal)),
@@ -202,6 +219,17 @@ impl AccessControl {
                 Some(row) if row.revoked_at.is_none() => self.terminal(key, terminal).await,
                 Some(_) | None => refused,
             },
+            Some(SessionHolder::Operator { key }) => match self.store.find_key(key).await? {
+                Some(row) if row.revoked_at.is_none() => Ok(Ok(Actor::Operator { key: Some(key) })),
+                Some(_) | None => refused,
+            },
+            Some(SessionHolder::Merchant { key }) => {
+                let row = self.store.find_key(key).await?.filter(|row| row.revoked_at.is_none());
+                match row.map(|row| row.holder) {
+                    Some(KeyHolder::Merchant(merchant)) => Ok(Ok(Actor::Merchant { key, merchant })),
+                    Some(KeyHolder::Terminal(_) | KeyHolder::Institution(_) | KeyHolder::Operator) | None => refused,
+                }
+            }
             None => refused,
         }
     }

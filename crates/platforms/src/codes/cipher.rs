@@ -4,8 +4,8 @@
 //! FF1 format-preserving encryption (NIST SP 800-38G) with AES-256 over fifteen decimal digits. The key's number stands in
 //! front of the digits, so that keys can be changed while older codes still live.
 
-use aes::Aes256;
-use fpe::ff1::{FF1, FlexibleNumeralString};
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::{Aes256, Block};
 use onescan_domain::bucket::{BUCKETS, Bucket};
 use onescan_domain::codes::CodeText;
 
@@ -31,7 +31,7 @@ pub struct CodePlace {
 
 pub struct CodeCipher {
     prefix: u8,
-    ff1: FF1<Aes256>,
+    ff1: Ff1,
 }
 
 impl std::fmt::Debug for CodeCipher {
@@ -47,14 +47,14 @@ impl CodeCipher {
     pub fn new(prefix: u8, key: &[u8; 32]) -> Self {
         Self {
             prefix,
-            ff1: FF1::new(key, 10).expect("ten is a radix of FF1"),
+            ff1: Ff1::new(key),
         }
     }
 
     pub fn encrypt(&self, place: CodePlace) -> CodeText {
         let slot = place.slot.rem_euclid(SLOTS) as u64;
         let number = (u64::from(place.bucket.number()) * SLOTS as u64 + slot) * RANDOMS + place.random % RANDOMS;
-        CodeText::from_parts(self.prefix, self.permute(number, Direction::Encrypt))
+        CodeText::from_parts(self.prefix, self.ff1.encrypt(number))
     }
 
     /// `None` when the digits were never made with this key: a foreign prefix or a number outside the places. `now_slot` tells
@@ -63,39 +63,71 @@ impl CodeCipher {
         if code.prefix() != self.prefix {
             return None;
         }
-        let number = self.permute(code.body(), Direction::Decrypt);
+        let number = self.ff1.decrypt(code.body());
         let (rest, random) = (number / RANDOMS, number % RANDOMS);
         let bucket = u16::try_from(rest / SLOTS as u64).ok().and_then(Bucket::new)?;
         let latest = now_slot + SLOTS_AHEAD;
         let slot = latest - (latest - (rest % SLOTS as u64) as i64).rem_euclid(SLOTS);
         Some(CodePlace { bucket, slot, random })
     }
-
-    fn permute(&self, number: u64, direction: Direction) -> u64 {
-        let mut rest = number;
-        let mut digits = vec![0u16; 15];
-        for digit in digits.iter_mut().rev() {
-            *digit = (rest % 10) as u16;
-            rest /= 10;
-        }
-        let digits = FlexibleNumeralString::from(digits);
-        let permuted = match direction {
-            Direction::Encrypt => self.ff1.encrypt(&[], &digits),
-            Direction::Decrypt => self.ff1.decrypt(&[], &digits),
-        };
-        let permuted: Vec<u16> = permuted.expect("fifteen digits are within FF1's bounds").into();
-        permuted.iter().fold(0, |number, digit| number * 10 + u64::from(*digit))
-    }
 }
 
-#[derive(Clone, Copy)]
-enum Direction {
-    Encrypt,
-    Decrypt,
+/// FF1 for exactly fifteen decimal digits without a tweak: every number fits a machine word, so that a code costs ten
+/// blocks of AES and no memory. Names as in the standard, section 5.1.
+struct Ff1 {
+    aes: Aes256,
+    /// The first block of every round's input, P, already encrypted.
+    first: Block,
+}
+
+const ROUNDS: u8 = 10;
+/// 10^u and 10^v: the digits are cut into seven and eight.
+const HALVES: [u64; 2] = [10_000_000, 100_000_000];
+/// Version, method, addition, radix (3 bytes), rounds, u, length (4 bytes), length of the tweak (4 bytes).
+const P: [u8; 16] = [1, 2, 1, 0, 0, 10, ROUNDS, 7, 0, 0, 0, 15, 0, 0, 0, 0];
+
+impl Ff1 {
+    fn new(key: &[u8; 32]) -> Self {
+        let aes = Aes256::new(key.into());
+        let mut first = Block::from(P);
+        aes.encrypt_block(&mut first);
+        Self { aes, first }
+    }
+
+    fn encrypt(&self, number: u64) -> u64 {
+        let (mut a, mut b) = (number / HALVES[1], number % HALVES[1]);
+        for round in 0..ROUNDS {
+            let modulus = HALVES[usize::from(round % 2)];
+            (a, b) = (b, (a + self.pad(round, b) % modulus) % modulus);
+        }
+        a * HALVES[1] + b
+    }
+
+    fn decrypt(&self, number: u64) -> u64 {
+        let (mut a, mut b) = (number / HALVES[1], number % HALVES[1]);
+        for round in (0..ROUNDS).rev() {
+            let modulus = HALVES[usize::from(round % 2)];
+            (b, a) = (a, (b + modulus - self.pad(round, a) % modulus) % modulus);
+        }
+        a * HALVES[1] + b
+    }
+
+    /// The eight bytes S of a round. `half`: below 10^8, so that it fits four bytes of Q.
+    fn pad(&self, round: u8, half: u64) -> u64 {
+        let mut block = self.first;
+        block[11] ^= round;
+        for (byte, half) in block[12..].iter_mut().zip((half as u32).to_be_bytes()) {
+            *byte ^= half;
+        }
+        self.aes.encrypt_block(&mut block);
+        block[..8].iter().fold(0, |pad, byte| pad << 8 | u64::from(*byte))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use fpe::ff1::{FF1, FlexibleNumeralString};
+
     use super::*;
 
     #[test]
@@ -111,6 +143,25 @@ mod tests {
             for later in [-10, 0, 40, 80_000] {
                 assert_eq!(cipher.decrypt(&code, place.slot + later), Some(place));
             }
+        }
+    }
+
+    /// Codes of older servers must be read, so the digits are those of the standard, here from another's hand.
+    #[test]
+    fn s08_digits_are_those_of_the_standard() {
+        let (ours, theirs) = (Ff1::new(&[7; 32]), FF1::<Aes256>::new(&[7; 32], 10).unwrap());
+        let mut number = 1;
+        for _ in 0..500 {
+            number = (number * 6_364_136_223_846_793_005_u128 + 1_442_695_040_888_963_407) % u128::from(BODIES);
+            let text = format!("{number:015}");
+            let digits: Vec<u16> = text.bytes().map(|digit| u16::from(digit - b'0')).collect();
+            let sealed: Vec<u16> = theirs
+                .encrypt(&[], &FlexibleNumeralString::from(digits))
+                .unwrap()
+                .into();
+            let sealed = sealed.iter().fold(0, |sum, digit| sum * 10 + u64::from(*digit));
+            assert_eq!(ours.encrypt(number as u64), sealed);
+            assert_eq!(ours.decrypt(sealed), number as u64);
         }
     }
 

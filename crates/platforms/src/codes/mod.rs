@@ -167,8 +167,8 @@ pub struct NewCode {
 #[derive(Debug, Clone)]
 pub struct LoadedCode {
     pub facts: CodeFacts,
-    /// All scenarios of the record, with their policies parsed.
-    pub scenarios: Vec<LoadedScenario>,
+    /// All scenarios of the record.
+    pub scenarios: Arc<[LoadedScenario]>,
 }
 
 /// A scenario as the pay path reads it: the policy's text, parsed once by the caller and kept.

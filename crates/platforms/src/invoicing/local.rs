@@ -1,18 +1,90 @@
-//! The invoice platform inside this process.
+//! The invoice platform inside this process: takes the number, renders the document, keeps it.
+//!
+//! A document is rendered and stored under its hash *before* the transaction that takes its number, because neither
+//! rendering nor a slow document store may hold that transaction open. The number is taken as a guess: the transaction
+//! succeeds only if it is still the next one. Within a server the documents of one series are made one after the other, so a
+//! guess fails only when another server was faster; then the document is rendered again with the next number. A crash before
+//! the commit leaves bytes that nothing names, never a gap.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use onescan_domain::ids::{InvoiceId, PaymentId};
-use onescan_domain::invoicing::Invoice;
+use onescan_domain::ids::MerchantId;
+use onescan_domain::money::Money;
+use onescan_einvoice::invoice::Kind;
+use onescan_einvoice::pdf::{self, HybridProfile, PageOptions};
+use onescan_einvoice::xml::{self, Profile};
+use onescan_einvoice::{Date, Fault, Invoice, Totals};
+use sha2::{Digest, Sha256};
 
-use super::{InvoiceStore, Invoicing, Issue, IssueRefusal, Issued, Made};
-use crate::env::Env;
-use crate::error::Result;
+use super::{
+    CreditRequest, DocumentKey, FileFacts, Format, Invoicing, IssueRequest, IssuedDocument, IssuerProfile, Refused,
+    Standing,
+};
+use crate::env::{Env, fingerprint, hex};
+use crate::error::{PlatformError, Result};
+
+/// An issued document as the issuer keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    pub merchant: MerchantId,
+    pub key: DocumentKey,
+    /// Over what the request asked for.
+    pub fingerprint: String,
+    pub series: String,
+    /// From 1, gap-free in its series.
+    pub running: i64,
+    pub number: String,
+    /// Of a credit note: the key of the invoice.
+    pub original: Option<DocumentKey>,
+    pub issued_on: Date,
+    pub issued_at: i64,
+    pub gross: Money,
+    pub files: Vec<FileFacts>,
+}
+
+/// What became of an attempt to take a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Done,
+    /// Another document has this number, or this key has a document.
+    Late,
+    /// The invoice has less left than the credit note says.
+    TooMuch,
+}
+
+/// What the in-process issuer needs from the store.
+#[async_trait]
+pub trait IssuerStore: Send + Sync {
+    async fn find_document(&self, merchant: MerchantId, key: DocumentKey) -> Result<Option<StoredDocument>>;
+    /// 0 for a new series.
+    async fn last_number(&self, merchant: MerchantId, series: &str) -> Result<i64>;
+    /// In one commit: moves the series from the number before to this one, and writes the document with its files. A credit
+    /// note is `TooMuch` when its invoice's credit notes would come to more than the invoice. Nothing is written but on `Done`.
+    async fn insert_document(&self, document: &StoredDocument) -> Result<Taken>;
+}
+
+/// Where documents lie: bytes under their own hash, written once.
+#[async_trait]
+pub trait DocumentStore: Send + Sync {
+    /// Durable when it returns; the same bytes again change nothing.
+    async fn put(&self, sha256: &str, bytes: Vec<u8>) -> Result<()>;
+    async fn get(&self, sha256: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// Hexadecimal SHA-256, the name of a document's bytes.
+pub fn name_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+type Lane = Arc<tokio::sync::Mutex<()>>;
 
 pub struct LocalInvoicing {
     env: Env,
-    store: Arc<dyn InvoiceStore>,
+    store: Arc<dyn IssuerStore>,
+    files: Arc<dyn DocumentStore>,
+    lanes: Mutex<HashMap<MerchantId, Lane>>,
 }
 
 impl std::fmt::Debug for LocalInvoicing {
@@ -21,55 +93,227 @@ impl std::fmt::Debug for LocalInvoicing {
     }
 }
 
+/// How often a number is guessed before the caller is told to come again.
+const GUESSES: usize = 20;
+
 impl LocalInvoicing {
-    pub fn new(env: Env, store: Arc<dyn InvoiceStore>) -> Self {
-        Self { env, store }
+    pub fn new(env: Env, store: Arc<dyn IssuerStore>, files: Arc<dyn DocumentStore>) -> Self {
+        Self {
+            env,
+            store,
+            files,
+            lanes: Mutex::default(),
+        }
+    }
+
+    fn lane(&self, merchant: MerchantId) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(merchant).or_default().clone()
+    }
+
+    async fn make(
+        &self,
+        key: DocumentKey,
+        original: Option<DocumentKey>,
+        issuer: IssuerProfile,
+        document: Invoice,
+    ) -> Result<Standing> {
+        let asked = fingerprint_of(&document);
+        if let Err(refused) = acceptable(&document) {
+            return Ok(match self.store.find_document(issuer.merchant, key).await? {
+                Some(issued) => standing(issued, &asked),
+                None => Standing::Refused(refused),
+            });
+        }
+        let lane = self.lane(issuer.merchant);
+        let _turn = lane.lock().await;
+        let series = issuer.numbering.series(&document.kind, document.issued_on.year());
+        for _ in 0..GUESSES {
+            if let Some(issued) = self.store.find_document(issuer.merchant, key).await? {
+                return Ok(standing(issued, &asked));
+            }
+            let running = self.store.last_number(issuer.merchant, &series).await? + 1;
+            let mut numbered = document.clone();
+            numbered.number = issuer.numbering.number(&series, running);
+            let (number, issued_on) = (numbered.number.clone(), numbered.issued_on);
+            let gross = gross_of(&numbered)?;
+            let files = self.write(numbered, &issuer).await?;
+            let stored = StoredDocument {
+                merchant: issuer.merchant,
+                key,
+                fingerprint: asked.clone(),
+                series: series.clone(),
+                running,
+                number,
+                original,
+                issued_on,
+                issued_at: self.env.now_ms(),
+                gross,
+                files,
+            };
+            match self.store.insert_document(&stored).await? {
+                Taken::Done => return Ok(standing(stored, &asked)),
+                Taken::Late => {}
+                Taken::TooMuch => return Ok(refused("amount", "more would be credited than the invoice says")),
+            }
+        }
+        Err(PlatformError::Busy)
+    }
+
+    /// Renders every form off the threads that serve requests, and stores the bytes.
+    async fn write(&self, document: Invoice, issuer: &IssuerProfile) -> Result<Vec<FileFacts>> {
+        let language = issuer.language;
+        let rendering = tokio::task::spawn_blocking(move || render(&document, language));
+        let forms = rendering.await.map_err(PlatformError::internal)??;
+        let mut files = Vec::with_capacity(forms.len());
+        for (format, bytes) in forms {
+            let (sha256, size) = (name_of(&bytes), bytes.len() as u64);
+            self.files.put(&sha256, bytes).await?;
+            files.push(FileFacts {
+                format,
+                sha256,
+                bytes: size,
+            });
+        }
+        Ok(files)
     }
 }
 
 #[async_trait]
 impl Invoicing for LocalInvoicing {
-    async fn issue(&self, issue: Issue) -> Result<Result<Issued, IssueRefusal>> {
-        let Issue {
-            payment,
-            profile,
-            number,
-        } = issue;
-        let id = InvoiceId::new(self.env.id(payment.bucket()));
-        let wanted = Invoice {
-            id,
-            payment,
-            profile,
-            number: number.clone(),
-            issued_at: self.env.now_ms(),
-        };
-        let kept = self.store.insert_or_find(&wanted).await?;
-        if kept.id == id {
-            return Ok(Ok(Issued {
-                invoice: kept,
-                made: Made::Now,
-            }));
+    async fn issue(&self, request: IssueRequest) -> Result<Standing> {
+        if request.draft.document.kind != Kind::Invoice {
+            return Ok(refused("kind", "an invoice is asked for, a credit note was sent"));
         }
-        let before = |invoice| Issued {
-            invoice,
-            made: Made::Before,
-        };
-        let Some(number) = number else {
-            return Ok(Ok(before(kept)));
-        };
-        if kept.number.is_none() {
-            self.store.set_number(payment.bucket(), payment, &number).await?;
-        }
-        // The first number that was told stays, also when two are told at once.
-        let kept = self.store.find(vec![payment]).await?.pop().flatten().unwrap_or(kept);
-        Ok(if kept.number.as_ref() == Some(&number) {
-            Ok(before(kept))
-        } else {
-            Err(IssueRefusal::Issued(kept))
-        })
+        self.make(request.key(), None, request.issuer, request.draft.document)
+            .await
     }
 
-    async fn find(&self, payments: Vec<PaymentId>) -> Result<Vec<Option<Invoice>>> {
-        self.store.find(payments).await
+    async fn credit(&self, request: CreditRequest) -> Result<Standing> {
+        let original = DocumentKey::Invoice(request.of);
+        let Kind::CreditNote { original: named } = &request.draft.document.kind else {
+            return Ok(refused("kind", "a credit note is asked for, an invoice was sent"));
+        };
+        let invoice = self.store.find_document(request.issuer.merchant, original).await?;
+        if invoice.is_none_or(|invoice| invoice.number != named.number) {
+            return Ok(refused(
+                "kind.original.number",
+                "there is no such invoice of this issuer",
+            ));
+        }
+        self.make(request.key(), Some(original), request.issuer, request.draft.document)
+            .await
     }
+
+    async fn status(&self, issuer: MerchantId, key: DocumentKey) -> Result<Standing> {
+        let found = self.store.find_document(issuer, key).await?;
+        Ok(found.map_or(Standing::Unknown, |document| Standing::Issued(issued(document))))
+    }
+
+    async fn fetch(&self, issuer: MerchantId, key: DocumentKey, format: Format) -> Result<Option<Vec<u8>>> {
+        let found = self.store.find_document(issuer, key).await?;
+        let files = found.map(|document| document.files).unwrap_or_default();
+        let Some(file) = files.into_iter().find(|file| file.format == format) else {
+            return Ok(None);
+        };
+        let bytes = self.files.get(&file.sha256).await?;
+        match bytes {
+            Some(bytes) if name_of(&bytes) == file.sha256 => Ok(Some(bytes)),
+            Some(_) => Err(PlatformError::internal(format!("document {} was changed", file.sha256))),
+            None => Err(PlatformError::internal(format!("document {} is missing", file.sha256))),
+        }
+    }
+}
+
+fn refused(field: &str, reason: &str) -> Standing {
+    Standing::Refused(Refused {
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+    })
+}
+
+fn standing(document: StoredDocument, asked: &str) -> Standing {
+    match document.fingerprint == asked {
+        true => Standing::Issued(issued(document)),
+        false => refused("", "another document was issued under this key"),
+    }
+}
+
+fn issued(document: StoredDocument) -> IssuedDocument {
+    IssuedDocument {
+        number: document.number,
+        issued_on: document.issued_on,
+        issued_at: document.issued_at,
+        gross: document.gross,
+        files: document.files,
+    }
+}
+
+/// Over what makes two requests different for the buyer; the same in every version of this program.
+fn fingerprint_of(document: &Invoice) -> String {
+    let original = match &document.kind {
+        Kind::Invoice => "",
+        Kind::CreditNote { original } => &original.number,
+    };
+    let totals = Totals::of(document);
+    let gross = totals.map_or_else(|_| String::new(), |totals| totals.gross.to_string());
+    let lines = document.lines.len().to_string();
+    fingerprint(&[
+        original.as_bytes(),
+        document.seller.name.as_bytes(),
+        document.buyer.name.as_bytes(),
+        document.currency.code().as_bytes(),
+        gross.as_bytes(),
+        lines.as_bytes(),
+    ])
+}
+
+fn gross_of(document: &Invoice) -> Result<Money> {
+    let totals = Totals::of(document).map_err(PlatformError::internal)?;
+    Ok(Money::new(totals.gross, document.currency))
+}
+
+/// The first thing that keeps it from being written under the standard's core.
+fn acceptable(document: &Invoice) -> Result<(), Refused> {
+    let mut numbered = document.clone();
+    numbered.number = "1".to_owned();
+    let problems = numbered.check(Profile::Core).into_iter();
+    match problems.into_iter().find(|problem| problem.fault != Fault::TooFine) {
+        Some(problem) => Err(Refused {
+            reason: problem.to_string(),
+            field: problem.field,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Every form that the document fits; the pages alone where the standard has no XML for its currency.
+fn render(document: &Invoice, language: pdf::Language) -> Result<BTreeMap<Format, Vec<u8>>> {
+    let options = PageOptions {
+        language,
+        written_on: document.issued_on,
+    };
+    let mut forms = BTreeMap::new();
+    if document.check(Profile::Core).is_empty() {
+        let hybrid = pdf::hybrid(document, HybridProfile::Core, options).map_err(PlatformError::internal)?;
+        let ubl = xml::ubl(document, Profile::Core).map_err(PlatformError::internal)?;
+        let cii = xml::cii(document, Profile::Core).map_err(PlatformError::internal)?;
+        forms.insert(Format::Pdf, hybrid.pdf);
+        forms.insert(Format::Ubl, ubl.into_bytes());
+        forms.insert(Format::Cii, cii.into_bytes());
+    } else {
+        let pages = pdf::pages(document, options).map_err(PlatformError::internal)?;
+        forms.insert(Format::Pdf, pages.pdf);
+    }
+    for (format, profile) in [
+        (Format::XRechnung, Profile::XRechnung),
+        (Format::Peppol, Profile::Peppol),
+    ] {
+        if document.check(profile).is_empty()
+            && let Ok(text) = xml::ubl(document, profile)
+        {
+            forms.insert(format, text.into_bytes());
+        }
+    }
+    Ok(forms)
 }

@@ -1,6 +1,7 @@
 //! Merchants, stores and terminals.
 
 mod service;
+pub mod tax;
 
 use async_trait::async_trait;
 use onescan_domain::ids::{KeyId, MerchantId, StoreId, TerminalId};

@@ -6,11 +6,17 @@ use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
 use onescan_domain::calendar::LocalTime;
 use onescan_domain::codes::{CodeRecordId, CodeRefusal};
-use onescan_domain::ids::{AccountId, CodeId, EventId, MerchantId, PaymentId, PersonId, RefundId, TransferId};
+use onescan_domain::ids::{
+    AccountId, CodeId, EventId, MerchantId, PaymentId, PersonId, RefundId, RideOrderId, TransferId,
+};
 use onescan_domain::merchants::GuardLimits;
 use onescan_domain::payments::batch::{Alarm, Capture, PayCommand, PayOutcome, Permit, UsageKey, UsageRow};
 use onescan_domain::payments::ledger::{Account, AccountKind, Phase, Transfer, house_account};
+use onescan_domain::payments::ride::{
+    Arrears, DrawnIds, RideCommand, RideOutcome, RidePay, RideUsageKey, SettleRefusal,
+};
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, PaymentState, Refund};
+use onescan_domain::policy::Counters;
 
 use super::{
     AssertCommand, AssertPaid, CaptureMode, ChangeCommand, ChangeRequest, Changed, MoveRefusal, MoveRequest, Moved,
@@ -104,6 +110,14 @@ impl LocalPayments {
         }
     }
 
+    fn draw(&self, bucket: Bucket) -> DrawnIds {
+        DrawnIds {
+            payment: PaymentId::new(self.env.id(bucket)),
+            transfer: TransferId::new(self.env.id(bucket)),
+            event: EventId::new(self.env.id(bucket)),
+        }
+    }
+
     fn local(&self, permit: Option<&Permit>, at: i64) -> LocalTime {
         local_time(at, permit.map_or(&self.settings.time_zone, |permit| &permit.time_zone))
     }
@@ -124,6 +138,35 @@ impl Payments for LocalPayments {
             .map(|(request, permit)| self.command(request, permit, at))
             .collect();
         self.store.pay(commands, self.settings.guard).await
+    }
+
+    async fn pay_rides(&self, rides: Vec<RidePay>) -> Result<Vec<RideOutcome>> {
+        let at = self.env.now_ms();
+        let command = |pay: RidePay| {
+            let asked = pay.institution.as_ref();
+            let institution = asked.and_then(|side| side.candidates.first());
+            let institution = institution.map_or(pay.order.bucket(), |candidate| candidate.account.bucket());
+            RideCommand {
+                at,
+                institution: self.draw(institution),
+                personal: self.draw(pay.personal.account.bucket()),
+                pay,
+            }
+        };
+        self.store.pay_rides(rides.into_iter().map(command).collect()).await
+    }
+
+    async fn arrears(&self, person: PersonId) -> Result<Vec<Arrears>> {
+        self.store.list_arrears(person).await
+    }
+
+    async fn settle_arrears(&self, person: PersonId, order: RideOrderId) -> Result<Result<Arrears, SettleRefusal>> {
+        let ids = self.draw(person.bucket());
+        self.store.settle_arrears(person, order, self.env.now_ms(), ids).await
+    }
+
+    async fn ride_usage(&self, key: RideUsageKey) -> Result<Counters> {
+        Ok(self.store.load_ride_usage(key).await?.unwrap_or_default())
     }
 
     async fn assert_paid(&self, request: AssertPaid) -> Result<Result<PayOutcome, PayError>> {
@@ -197,11 +240,6 @@ impl Payments for LocalPayments {
             request,
         };
         self.store.change(command).await
-    }
-
-    async fn move_money(&self, request: MoveRequest) -> Result<Result<Transfer, MoveRefusal>> {
-        let moved = self.move_money_once(request).await?;
-        Ok(moved.map(|moved| moved.transfer))
     }
 
     async fn move_money_once(&self, request: MoveRequest) -> Result<Result<Moved, MoveRefusal>> {
@@ -301,6 +339,10 @@ impl Payments for LocalPayments {
     }
 
     async fn raise(&self, alarm: Alarm) -> Result<()> {
-        self.store.insert_alarm(&alarm).await
+        // A repeat of a call whose answer was lost.
+        match self.store.insert_alarm(&alarm).await {
+            Err(error) if error.is_taken("alarms_pkey") => Ok(()),
+            done => done,
+        }
     }
 }

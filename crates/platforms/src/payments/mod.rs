@@ -9,13 +9,18 @@ use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
 use onescan_domain::codes::{CodeRecordId, CodeText};
 use onescan_domain::ids::{
-    AccountId, CodeId, EventId, KeyId, MerchantId, PaymentId, PersonId, RefundId, StoreId, TerminalId, TransferId,
+    AccountId, CodeId, EventId, KeyId, MerchantId, PaymentId, PersonId, RefundId, RideOrderId, StoreId, TerminalId,
+    TransferId,
 };
 use onescan_domain::merchants::GuardLimits;
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::batch::{Alarm, PayCommand, PayOutcome, UsageKey, UsageRow};
 use onescan_domain::payments::ledger::{Account, AccountKind, Transfer, TransferKind};
+use onescan_domain::payments::ride::{
+    Arrears, DrawnIds, RideCommand, RideOutcome, RidePay, RideUsageKey, SettleRefusal,
+};
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, Refund};
+use onescan_domain::policy::Counters;
 
 pub use local::{LocalPayments, PaymentSettings};
 
@@ -216,10 +221,24 @@ pub trait Payments: Send + Sync {
     /// Refusal order and repeats: [`onescan_domain::payments::batch::Books::pay`].
     async fn pay(&self, requests: Vec<PayRequest>) -> Result<Vec<Result<PayOutcome, PayError>>>;
 
+    /// Decides who pays each ride and writes it, in one transaction for all of them; answered only after the commit. An order
+    /// is decided once: a repeat returns what stands. See [`onescan_domain::payments::ride::RideBooks::pay`]. Rows R06-R08.
+    async fn pay_rides(&self, rides: Vec<RidePay>) -> Result<Vec<RideOutcome>>;
+    /// What the person still owes for rides, the oldest first.
+    async fn arrears(&self, person: PersonId) -> Result<Vec<Arrears>>;
+    /// Pays what is owed for one ride from the account that could not pay it before. A repeat returns what stands.
+    async fn settle_arrears(&self, person: PersonId, order: RideOrderId) -> Result<Result<Arrears, SettleRefusal>>;
+    /// What was used of the limits of one kind of travel by one person.
+    async fn ride_usage(&self, key: RideUsageKey) -> Result<Counters>;
+
     async fn assert_paid(&self, request: AssertPaid) -> Result<Result<PayOutcome, PayError>>;
     async fn change(&self, request: ChangeRequest) -> Result<Result<Changed, ChangeRefusal>>;
-    async fn move_money(&self, request: MoveRequest) -> Result<Result<Transfer, MoveRefusal>>;
-    /// [`Self::move_money`], and whether the answer is a repeated one.
+    /// [`Self::move_money_once`] for callers that need not know whether the answer is a repeated one.
+    async fn move_money(&self, request: MoveRequest) -> Result<Result<Transfer, MoveRefusal>> {
+        let moved = self.move_money_once(request).await?;
+        Ok(moved.map(|moved| moved.transfer))
+    }
+    /// Moves money, and tells whether the answer is a repeated one.
     async fn move_money_once(&self, request: MoveRequest) -> Result<Result<Moved, MoveRefusal>>;
 
     async fn find(&self, id: PaymentId) -> Result<Option<Payment>>;
@@ -268,6 +287,18 @@ pub trait PaymentStore: Send + Sync {
     /// Loads [`onescan_domain::payments::batch::Books`] for the batch, decides each command in order, writes, commits once.
     /// A race with another server (a unique violation) decides the whole batch again.
     async fn pay(&self, batch: Vec<PayCommand>, guard: GuardLimits) -> Result<Vec<Result<PayOutcome, PayError>>>;
+    /// As [`Self::pay`] for rides: loads [`onescan_domain::payments::ride::RideBooks`], decides, writes, commits once.
+    async fn pay_rides(&self, batch: Vec<RideCommand>) -> Result<Vec<RideOutcome>>;
+    async fn list_arrears(&self, person: PersonId) -> Result<Vec<Arrears>>;
+    /// Locks what is owed and the account; refuses in the order of [`SettleRefusal`]. `ids`: of the new payment.
+    async fn settle_arrears(
+        &self,
+        person: PersonId,
+        order: RideOrderId,
+        at: i64,
+        ids: DrawnIds,
+    ) -> Result<Result<Arrears, SettleRefusal>>;
+    async fn load_ride_usage(&self, key: RideUsageKey) -> Result<Option<Counters>>;
     /// Refuses in this order: key revoked, key conflict, code used (a repeat returns the first answer).
     async fn assert_paid(&self, command: AssertCommand) -> Result<Result<PayOutcome, PayError>>;
     /// Locks the payment, applies the change, writes transfers, counters, outbox. Refuses in the order of [`ChangeRefusal`].

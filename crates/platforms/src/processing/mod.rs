@@ -10,6 +10,7 @@
 //! **Invariant:** contracts only; whether a platform is in this process or elsewhere is not known here. Row S23.
 
 pub mod delivery;
+pub mod issuing;
 pub mod payment;
 pub mod render;
 pub mod request;
@@ -19,12 +20,14 @@ use std::sync::Arc;
 use onescan_domain::payments::PayError;
 use onescan_domain::payments::batch::PayOutcome;
 
+use self::delivery::documents::Mailer;
 use crate::batch::{Queue, QueueLimits};
 use crate::codes::Codes;
 use crate::env::Env;
 use crate::institutions::Institutions;
-use crate::invoicing::Invoicing;
+use crate::invoicing::{InvoiceBook, Invoicing};
 use crate::merchants::Merchants;
+use crate::merchants::tax::TaxSetups;
 use crate::payments::{PayRequest, Payments};
 use crate::people::People;
 use crate::profiles::{ProfileAnswer, ProfileRequest, Profiles};
@@ -38,6 +41,8 @@ pub struct ProcessingSettings {
     pub pay_queue: QueueLimits,
     /// What a person's first scenario allows, as policy text in minor units.
     pub first_policy: String,
+    /// IANA name: the days on documents are those of this zone.
+    pub time_zone: String,
 }
 
 impl Default for ProcessingSettings {
@@ -51,11 +56,12 @@ impl Default for ProcessingSettings {
                 lanes: 2,
             },
             first_policy: "amount <= 100000\namount_day <= 500000\n".to_owned(),
+            time_zone: "UTC".to_owned(),
         }
     }
 }
 
-/// The four contracts, and who everybody is.
+/// The contracts, the book of invoices, and who everybody is.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "handles behind traits have nothing to show")]
 pub struct Parts {
@@ -64,6 +70,9 @@ pub struct Parts {
     pub profiles: Arc<dyn Profiles>,
     pub payments: Arc<dyn Payments>,
     pub invoicing: Arc<dyn Invoicing>,
+    pub invoices: InvoiceBook,
+    pub taxes: TaxSetups,
+    pub mailer: Arc<dyn Mailer>,
     pub people: People,
     pub institutions: Institutions,
     pub merchants: Merchants,

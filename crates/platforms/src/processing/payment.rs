@@ -183,8 +183,8 @@ impl Processing {
         let Some(payment) = found else {
             return Ok(CodeStatus::Unpaid);
         };
-        let invoice = self.parts.invoicing.find(vec![payment.id]).await?.pop().flatten();
-        Ok(payment.code_status(invoice.is_some()))
+        let invoice = self.parts.invoices.find(vec![payment.id]).await?.pop().flatten();
+        Ok(payment.code_status(invoice.is_some_and(|invoice| invoice.state.is_issued())))
     }
 
     async fn used(&self, facts: &CodeFacts, scenario: &Scenario, now: i64) -> Result<Usage> {
@@ -284,13 +284,11 @@ impl Processing {
         let local = local_time(trial.at, &record.time_zone);
         let merchant = trial.merchant.map(|merchant| merchant.to_string()).unwrap_or_default();
         let decision = scenario.policy.decide(&PolicyInput {
-            amount_minor: trial.amount.minor,
-            currency: trial.amount.currency,
             used: row.at(local).used,
-            local,
-            category: trial.category,
+            category: Some(trial.category),
             merchant: &merchant,
             city: &trial.city,
+            ..PolicyInput::new(trial.amount, local)
         });
         Ok(Some((scenario, decision)))
     }
@@ -337,13 +335,11 @@ fn verdict(
     }
     let merchant = terminal.merchant.to_string();
     let input = PolicyInput {
-        amount_minor: amount.minor,
-        currency: amount.currency,
         used,
-        local: local_time(at, &facts.record.time_zone),
-        category: terminal.category,
+        category: Some(terminal.category),
         merchant: &merchant,
         city: &terminal.city,
+        ..PolicyInput::new(amount, local_time(at, &facts.record.time_zone))
     };
     let decision = scenario.policy.decide(&input);
     if decision.allowed() {

@@ -123,14 +123,8 @@ impl Processing {
             .clone()
             .filter(|_| fields.iter().any(|field| field == "email"));
         let fields = ProfileFields {
-            title_kind: TitleKind::Personal,
-            title: person.name.clone(),
-            tax_number: None,
-            address: None,
-            telephone: None,
-            bank_name: None,
-            bank_account: None,
             channel: email.map_or(DeliveryChannel::Inbox, DeliveryChannel::Email),
+            ..ProfileFields::new(TitleKind::Personal, &person.name)
         };
         let new = NewProfile {
             fields,

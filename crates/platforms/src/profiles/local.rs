@@ -57,7 +57,7 @@ impl LocalProfiles {
                 let candidates = fitting(&profiles, request.scenario);
                 match candidates[..] {
                     [] => return Ok(ProfileAnswer::None),
-                    [only] => return Ok(ProfileAnswer::Settled(only.clone())),
+                    [only] => return Ok(ProfileAnswer::Settled(Box::new(only.clone()))),
                     [..] => {
                         self.ask(request, candidates.iter().map(|profile| profile.id).collect())
                             .await?
@@ -74,7 +74,7 @@ impl LocalProfiles {
             // Removed after it was asked about.
             None => self.store.find(settled).await?,
         };
-        Ok(profile.map_or(ProfileAnswer::None, ProfileAnswer::Settled))
+        Ok(profile.map_or(ProfileAnswer::None, |profile| ProfileAnswer::Settled(Box::new(profile))))
     }
 
     async fn ask(&self, request: &ProfileRequest, candidates: Vec<ProfileId>) -> Result<ProfileChoice> {

@@ -1,5 +1,6 @@
 //! The management platform: invoice profiles, tied to code records, and the choice among them.
 
+pub mod drafts;
 mod local;
 
 use async_trait::async_trait;
@@ -37,7 +38,7 @@ pub struct ProfileRequest {
 pub enum ProfileAnswer {
     /// Nobody entered one that fits: the merchant asks the buyer as before.
     None,
-    Settled(InvoiceProfile),
+    Settled(Box<InvoiceProfile>),
     /// Several fit; the person is asked on their own page. Row S19.
     Asking(ProfileChoice),
 }

@@ -4,17 +4,20 @@
 mod changes;
 mod lists;
 mod pay;
-mod refusal;
+pub(crate) mod refusal;
+mod rides;
 mod rows;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
 use onescan_domain::codes::CodeRecordId;
-use onescan_domain::ids::{AccountId, CodeId, MerchantId, PaymentId, PersonId};
+use onescan_domain::ids::{AccountId, CodeId, MerchantId, PaymentId, PersonId, RideOrderId};
 use onescan_domain::merchants::GuardLimits;
 use onescan_domain::payments::batch::{Alarm, PayCommand, PayOutcome, UsageKey, UsageRow};
 use onescan_domain::payments::ledger::{Account, Transfer};
+use onescan_domain::payments::ride::{Arrears, DrawnIds, RideCommand, RideOutcome, RideUsageKey, SettleRefusal};
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, Refund};
+use onescan_domain::policy::Counters;
 use onescan_platforms::error::Result;
 use onescan_platforms::payments::{
     AssertCommand, ChangeCommand, Changed, Idempotency, InvariantReport, MoveRefusal, NewAccount, Page, PaymentStore,
@@ -25,12 +28,34 @@ use crate::Store;
 use crate::statement::Statement;
 
 /// The statements of this folder, by module.
-pub(crate) static STATEMENTS: &[&[&Statement]] = &[rows::ALL, pay::ALL, changes::ALL, lists::ALL];
+pub(crate) static STATEMENTS: &[&[&Statement]] = &[rows::ALL, pay::ALL, changes::ALL, lists::ALL, rides::ALL];
 
 #[async_trait]
 impl PaymentStore for Store {
     async fn pay(&self, batch: Vec<PayCommand>, guard: GuardLimits) -> Result<Vec<Result<PayOutcome, PayError>>> {
         self.pay_batch(batch, guard).await
+    }
+
+    async fn pay_rides(&self, batch: Vec<RideCommand>) -> Result<Vec<RideOutcome>> {
+        self.pay_ride_batch(batch).await
+    }
+
+    async fn list_arrears(&self, person: PersonId) -> Result<Vec<Arrears>> {
+        self.list_arrears_rows(person).await
+    }
+
+    async fn settle_arrears(
+        &self,
+        person: PersonId,
+        order: RideOrderId,
+        at: i64,
+        ids: DrawnIds,
+    ) -> Result<Result<Arrears, SettleRefusal>> {
+        self.settle_arrears_row(person, order, at, ids).await
+    }
+
+    async fn load_ride_usage(&self, key: RideUsageKey) -> Result<Option<Counters>> {
+        self.load_ride_usage_row(key).await
     }
 
     async fn assert_paid(&self, command: AssertCommand) -> Result<Result<PayOutcome, PayError>> {

@@ -24,7 +24,6 @@ use crate::error::DbError;
 use crate::idempotency;
 use crate::ledger::{self, Postings};
 use crate::sql::{Row, Value};
-use crate::statement::Statement;
 use crate::stats::Stopwatch;
 use crate::tx::{Call, Tx};
 use crate::{Store, outbox, params, statements};
@@ -92,81 +91,123 @@ async fn pay_once(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Res
     Ok(answers)
 }
 
-/// Every row that [`Books`] asks for, each key once, however many commands share it.
+/// Every row that [`Books`] asks for, each key once, however many commands share it. One round trip; a second one only for
+/// repeats. The payers come first: whoever waits for them reads everything else as it stands afterwards.
 async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<(Books, Counters, Latest), DbError> {
+    let keys = Keys::of(batch);
+    let mut found = tx.query_all(keys.calls()).await?.into_iter();
+    let mut next = || found.next().unwrap_or_default();
+    let (payers, usage, guards) = (next(), next(), next());
+    let (active, answered, orders, by_code) = (next(), next(), next(), next());
+
     let mut books = Books {
         guard_limits: limits,
         ..Books::default()
     };
-    let (counters, latest) = lock_balances(tx, batch, &mut books).await?;
-    load_terminals(tx, batch, &mut books).await?;
-    load_claims(tx, batch, &mut books).await?;
-    load_payments(tx, batch, &mut books).await?;
-    Ok((books, counters, latest))
-}
-
-async fn lock_balances(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<(Counters, Latest), DbError> {
-    let permits = batch.iter().filter_map(|command| command.permit.as_ref());
-    let accounts: BTreeSet<AccountId> = permits.map(|permit| permit.account).collect();
     let mut latest = Latest::new();
-    for (account, payment) in ledger::lock_payers(tx, &accounts).await? {
+    for (account, payment) in ledger::payers(&keys.accounts, payers)? {
         latest.insert(account.id, payment);
         books.accounts.insert(account.id, account);
     }
+    for ((_, key), row) in pairs(&keys.counters, usage) {
+        books.usage.insert(key.clone(), rows::usage(&row)?);
+    }
+    for (terminal, row) in pairs(&keys.terminals, guards) {
+        books.guards.insert(*terminal, guard(&row)?);
+    }
+    books.active_keys = pairs(&keys.keys, active).map(|(key, _)| *key).collect();
+    for ((caller, key), row) in pairs(&keys.answers, answered) {
+        books.answered.insert((*caller, (*key).to_owned()), claim(row)?);
+    }
+    for ((merchant, number), row) in pairs(&keys.orders, orders) {
+        books.orders.insert((*merchant, (*number).to_owned()), claim(row)?);
+    }
+    for ((_, code), row) in pairs(&keys.codes, by_code) {
+        let payment = rows::payment(row)?;
+        books.by_code.insert(*code, payment.id);
+        books.payments.insert(payment.id, payment);
+    }
+    load_repeated(tx, &mut books).await?;
+    Ok((books, keys.counters, latest))
+}
 
-    let counters = batch
-        .iter()
-        .filter_map(|command| Some((command.bucket(), command.usage_key()?)));
-    let counters: Counters = counters.collect();
-    let sets = counters.iter().map(|(bucket, key)| usage_key(*bucket, key)).collect();
-    for ((_, key), found) in counters.iter().zip(tx.query_each(&LOCK_USAGE, sets).await?) {
-        if let Some(row) = found.first() {
-            books.usage.insert(key.clone(), rows::usage(row)?);
+/// What a batch looks up, sorted.
+struct Keys<'c> {
+    accounts: BTreeSet<AccountId>,
+    counters: Counters,
+    terminals: BTreeSet<TerminalId>,
+    keys: BTreeSet<KeyId>,
+    answers: BTreeSet<(KeyId, &'c str)>,
+    orders: BTreeSet<(MerchantId, &'c str)>,
+    codes: BTreeSet<(Bucket, CodeId)>,
+}
+
+impl<'c> Keys<'c> {
+    fn of(batch: &'c [PayCommand]) -> Self {
+        let permits = || batch.iter().filter_map(|command| command.permit.as_ref());
+        let counter = |command: &PayCommand| Some((command.bucket(), command.usage_key()?));
+        let code = |command: &PayCommand| Some((command.bucket(), command.permit.as_ref()?.code));
+        Self {
+            accounts: permits().map(|permit| permit.account).collect(),
+            counters: batch.iter().filter_map(counter).collect(),
+            terminals: batch.iter().map(|command| command.terminal).collect(),
+            keys: batch.iter().map(|command| command.key).collect(),
+            answers: batch
+                .iter()
+                .map(|command| (command.key, command.idempotency_key.as_str()))
+                .collect(),
+            orders: batch
+                .iter()
+                .map(|command| (command.merchant, command.order_number.as_str()))
+                .collect(),
+            codes: batch.iter().filter_map(code).collect(),
         }
     }
-    Ok((counters, latest))
+
+    fn calls(&self) -> Vec<Call> {
+        let counters = self.counters.iter().map(|(bucket, key)| usage_key(*bucket, key));
+        let terminals = self
+            .terminals
+            .iter()
+            .map(|id| params![id.bucket().number(), id.stored()]);
+        let keys = self.keys.iter().map(|id| params![id.bucket().number(), id.stored()]);
+        let answers = self
+            .answers
+            .iter()
+            .map(|(caller, key)| params![caller.bucket().number(), caller.to_string(), *key]);
+        let orders = self
+            .orders
+            .iter()
+            .map(|(merchant, number)| params![merchant.bucket().number(), merchant.stored(), *number]);
+        let codes = self
+            .codes
+            .iter()
+            .map(|(bucket, code)| params![bucket.number(), code.stored()]);
+        vec![
+            ledger::lock_payers_call(&self.accounts),
+            Call::each(&LOCK_USAGE, counters.collect()),
+            Call::each(&LOCK_GUARD, terminals.collect()),
+            Call::each(&ACTIVE_KEY, keys.collect()),
+            Call::each(&idempotency::FIND, answers.collect()),
+            Call::each(&ORDER, orders.collect()),
+            Call::each(&PAYMENT_OF_CODE, codes.collect()),
+        ]
+    }
 }
 
-async fn load_terminals(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<(), DbError> {
-    let guards: BTreeSet<TerminalId> = batch.iter().map(|command| command.terminal).collect();
-    let key = |terminal: &TerminalId| params![terminal.bucket().number(), terminal.stored()];
-    for (terminal, row) in find_each(tx, &LOCK_GUARD, guards, key).await? {
-        let guard = TerminalGuard {
-            streak: row.int(0)?,
-            hour: row.int(1)?,
-            hour_count: row.int(2)?,
-            locked_until: row.int(3)?,
-        };
-        books.guards.insert(terminal, guard);
-    }
-    let keys: BTreeSet<KeyId> = batch.iter().map(|command| command.key).collect();
-    let active = find_each(tx, &ACTIVE_KEY, keys, |key| {
-        params![key.bucket().number(), key.stored()]
+/// The keys that have a row, with it.
+fn pairs<K>(keys: &BTreeSet<K>, found: Vec<Vec<Row>>) -> impl Iterator<Item = (&K, Row)> {
+    let found = keys.iter().zip(found);
+    found.filter_map(|(key, mut rows)| Some((key, rows.pop()?)))
+}
+
+fn guard(row: &Row) -> Result<TerminalGuard, DbError> {
+    Ok(TerminalGuard {
+        streak: row.int(0)?,
+        hour: row.int(1)?,
+        hour_count: row.int(2)?,
+        locked_until: row.int(3)?,
     })
-    .await?;
-    books.active_keys = active.into_iter().map(|(key, _)| key).collect();
-    Ok(())
-}
-
-async fn load_claims(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<(), DbError> {
-    let keys: BTreeSet<(KeyId, &str)> = batch
-        .iter()
-        .map(|command| (command.key, command.idempotency_key.as_str()))
-        .collect();
-    let parameters = |(caller, key): &(KeyId, &str)| params![caller.bucket().number(), caller.to_string(), *key];
-    for ((caller, key), row) in find_each(tx, &idempotency::FIND, keys, parameters).await? {
-        books.answered.insert((caller, key.to_owned()), claim(row)?);
-    }
-    let orders: BTreeSet<(MerchantId, &str)> = batch
-        .iter()
-        .map(|command| (command.merchant, command.order_number.as_str()))
-        .collect();
-    let parameters =
-        |(merchant, number): &(MerchantId, &str)| params![merchant.bucket().number(), merchant.stored(), *number];
-    for ((merchant, number), row) in find_each(tx, &ORDER, orders, parameters).await? {
-        books.orders.insert((merchant, number.to_owned()), claim(row)?);
-    }
-    Ok(())
 }
 
 fn claim(mut row: Row) -> Result<Claim, DbError> {
@@ -176,41 +217,19 @@ fn claim(mut row: Row) -> Result<Claim, DbError> {
     })
 }
 
-/// The payments of the codes, and those that keys and orders name.
-async fn load_payments(tx: &mut Tx, batch: &[PayCommand], books: &mut Books) -> Result<(), DbError> {
-    let codes = batch
-        .iter()
-        .filter_map(|command| Some((command.bucket(), command.permit.as_ref()?.code)));
-    let codes: BTreeSet<(Bucket, CodeId)> = codes.collect();
-    let parameters = |(bucket, code): &(Bucket, CodeId)| params![bucket.number(), code.stored()];
-    for ((_, code), row) in find_each(tx, &PAYMENT_OF_CODE, codes, parameters).await? {
-        let payment = rows::payment(row)?;
-        books.by_code.insert(code, payment.id);
-        books.payments.insert(payment.id, payment);
-    }
+/// The payments that keys and orders name, where no code of the batch led to them.
+async fn load_repeated(tx: &mut Tx, books: &mut Books) -> Result<(), DbError> {
     let claims = books.answered.values().chain(books.orders.values());
     let named: BTreeSet<PaymentId> = claims
         .map(|claim| claim.payment)
         .filter(|payment| !books.payments.contains_key(payment))
         .collect();
-    let parameters = |payment: &PaymentId| params![payment.bucket().number(), payment.stored()];
-    for (id, row) in find_each(tx, &PAYMENT, named, parameters).await? {
-        books.payments.insert(id, rows::payment(row)?);
+    let sets = named.iter().map(|id| params![id.bucket().number(), id.stored()]);
+    let found = tx.query_each(&PAYMENT, sets.collect()).await?;
+    for (id, row) in pairs(&named, found) {
+        books.payments.insert(*id, rows::payment(row)?);
     }
     Ok(())
-}
-
-/// The keys that have a row, with it. One round trip.
-async fn find_each<K>(
-    tx: &mut Tx,
-    statement: &'static Statement,
-    keys: BTreeSet<K>,
-    parameters: impl Fn(&K) -> Vec<Value>,
-) -> Result<Vec<(K, Row)>, DbError> {
-    let sets = keys.iter().map(parameters).collect();
-    let found = tx.query_each(statement, sets).await?;
-    let found = keys.into_iter().zip(found);
-    Ok(found.filter_map(|(key, mut rows)| Some((key, rows.pop()?))).collect())
 }
 
 /// Takes the batch's writes out of the books. The operator's own accounts come last: they are the ones that other

@@ -91,9 +91,11 @@ pub(super) use refund_columns;
 /// What [`usage`] reads, in its order.
 macro_rules! usage_columns {
     () => {
-        "day, day_minor, day_count, month, month_minor, month_count"
+        "day, day_minor, day_count, month, month_minor, month_count, week_minor, week_count, quarter_minor, \
+         quarter_count, year_minor, year_count"
     };
 }
+pub(super) use usage_columns;
 
 statements! {
     pub(super) INSERT_PAYMENT = concat!(
@@ -120,10 +122,12 @@ statements! {
     pub(super) PUT_USAGE = concat!(
         "insert into usage_counters (bucket, record_id, scenario_id, person_id, ", usage_columns!(), ")
          values (:bucket, :record::text, :scenario::text, :person::text, :day, :day_minor, :day_count, :month, \
-         :month_minor, :month_count)
+         :month_minor, :month_count, :week_minor, :week_count, :quarter_minor, :quarter_count, :year_minor, :year_count)
          on conflict (bucket, record_id, scenario_id, person_id) do update set day = excluded.day,
          day_minor = excluded.day_minor, day_count = excluded.day_count, month = excluded.month,
-         month_minor = excluded.month_minor, month_count = excluded.month_count"
+         month_minor = excluded.month_minor, month_count = excluded.month_count, week_minor = excluded.week_minor,
+         week_count = excluded.week_count, quarter_minor = excluded.quarter_minor,
+         quarter_count = excluded.quarter_count, year_minor = excluded.year_minor, year_count = excluded.year_count"
     );
 }
 
@@ -299,21 +303,38 @@ pub(super) fn usage(row: &Row) -> Result<UsageRow, DbError> {
             day_count: row.int(2)?,
             month_minor: row.int(4)?,
             month_count: row.int(5)?,
+            week_minor: row.int(6)?,
+            week_count: row.int(7)?,
+            quarter_minor: row.int(8)?,
+            quarter_count: row.int(9)?,
+            year_minor: row.int(10)?,
+            year_count: row.int(11)?,
         },
     })
 }
 
 pub(super) fn usage_parameters(bucket: Bucket, key: &UsageKey, row: &UsageRow) -> Vec<Value> {
     let mut parameters = usage_key(bucket, key);
-    parameters.extend(params![
+    parameters.extend(usage_values(row));
+    parameters
+}
+
+/// [`usage_columns`].
+pub(super) fn usage_values(row: &UsageRow) -> Vec<Value> {
+    params![
         row.day,
         row.used.day_minor,
         row.used.day_count,
         row.month,
         row.used.month_minor,
-        row.used.month_count
-    ]);
-    parameters
+        row.used.month_count,
+        row.used.week_minor,
+        row.used.week_count,
+        row.used.quarter_minor,
+        row.used.quarter_count,
+        row.used.year_minor,
+        row.used.year_count
+    ]
 }
 
 pub(super) fn usage_key(bucket: Bucket, key: &UsageKey) -> Vec<Value> {

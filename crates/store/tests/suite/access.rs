@@ -95,6 +95,13 @@ async fn sessions_are_found_listed_and_deleted() {
             session(2, till, 900),
             session(3, SessionHolder::Person(person), 800),
             session(4, SessionHolder::Person(id(PersonId::new, 7, 2)), 900),
+            session(
+                5,
+                SessionHolder::Merchant {
+                    key: id(KeyId::new, 7, 2),
+                },
+                900,
+            ),
         ];
         for one in sessions.iter().rev() {
             access.insert_session(one).await.unwrap();
@@ -103,7 +110,7 @@ async fn sessions_are_found_listed_and_deleted() {
             assert_eq!(access.find_session(one.id).await.unwrap().as_ref(), Some(one));
         }
         assert_eq!(access.find_session(id(SessionId::new, 8, 1)).await.unwrap(), None);
-        let [first, _, third, _] = sessions;
+        let [first, _, third, _, _] = sessions;
         let listed = access.list_sessions_of_person(person).await.unwrap();
         assert_eq!(listed, [first.clone(), third.clone()]);
 

@@ -6,6 +6,7 @@ use onescan_domain::ids::{AccountId, CodeId, InstitutionId, MemberId, PersonId, 
 use onescan_domain::money::Currency;
 use onescan_domain::policy::Policy;
 use onescan_platforms::codes::{Access, Assigned, CodeKey, CodeStore, LoadedCode, NewCode, Removed};
+use onescan_store::db::Db;
 use onescan_store::{Store, params, statements};
 
 use crate::shop::{HOME, NOW, command, open, pay, person};
@@ -275,5 +276,75 @@ async fn old_codes_go_unless_a_payment_names_them() {
             .map(Option::is_some)
             .collect();
         assert_eq!(left, [true, false, true]);
+    }
+}
+
+/// Records, scenarios and ties are kept in memory; a change counts at once, whoever made it.
+#[tokio::test]
+async fn s22_a_change_by_one_server_is_seen_at_once_by_another_that_knew_better() {
+    for case in cases().await {
+        let store = &case.store;
+        let other = Store::new(Db::open(&case.database.config).await.unwrap());
+        let own = record_of_person();
+        let shown = code(1, "phone");
+        store.insert_record(&own).await.unwrap();
+        store.put_scenario(own.bucket, &scenario(1, "5812")).await.unwrap();
+        store.insert_codes(vec![shown.clone()]).await.unwrap();
+        let look = async || load(store, &[&shown]).await.pop().unwrap().unwrap();
+
+        assert_eq!(
+            (look().await.facts.record.state, look().await.scenarios.len()),
+            (RecordState::Active, 1)
+        );
+        other
+            .update_record_state(own.bucket, &own.id, RecordState::Paused)
+            .await
+            .unwrap();
+        assert_eq!(look().await.facts.record.state, RecordState::Paused);
+
+        other.put_scenario(own.bucket, &scenario(2, "5411")).await.unwrap();
+        assert_eq!(look().await.scenarios.len(), 2);
+        other
+            .delete_scenario(own.bucket, &own.id, id(ScenarioId::new, HOME, 1))
+            .await
+            .unwrap();
+        assert_eq!(look().await.scenarios.len(), 1);
+
+        let shared = record_of_institution(MemberAccess::Assigned);
+        let member = id(MemberId::new, HOME, 40);
+        let shown = NewCode {
+            record: shared.id.clone(),
+            access: Access {
+                member: Some(member),
+                ..shown.access.clone()
+            },
+            ..code(2, "phone")
+        };
+        let add = case.database.db.write(move |tx| {
+            let (bucket, id) = (HOME, institution());
+            let row = params![bucket, id.stored(), id.stored(), NOW];
+            let member = params![bucket, member.stored(), id.stored(), person(1).stored(), NOW];
+            Box::pin(async move {
+                tx.execute_one(&INSERT_INSTITUTION, row).await?;
+                tx.execute_one(&INSERT_MEMBER, member).await
+            })
+        });
+        add.await.unwrap();
+        store.insert_record(&shared).await.unwrap();
+        store.insert_codes(vec![shown.clone()]).await.unwrap();
+        let tied = async || load(store, &[&shown]).await.pop().unwrap().unwrap().facts.tied;
+        assert!(!tied().await);
+        other
+            .set_assigned(shared.bucket, &shared.id, member, Assigned::Yes)
+            .await
+            .unwrap();
+        assert!(tied().await);
+        let leave = params![HOME, member.stored()];
+        let leaving = other
+            .db()
+            .write_with(leave, |tx, leave| Box::pin(tx.execute_one(&LEAVE, leave.clone())));
+        leaving.await.unwrap();
+        assert!(!tied().await);
+        other.db().close().await;
     }
 }

@@ -7,6 +7,7 @@ mod codes;
 mod institutions;
 mod ledger;
 mod merchants;
+mod migrations;
 mod payments;
 mod people;
 mod profiles;

@@ -1,8 +1,9 @@
 //! Invoice profiles, questions about them, and invoices.
 
 use onescan_domain::codes::CodeRecordId;
-use onescan_domain::ids::{ChoiceId, InvoiceId, PaymentId, PersonId, ProfileId, ScenarioId};
-use onescan_domain::invoicing::Invoice;
+use onescan_domain::ids::{ChoiceId, InvoiceId, MerchantId, PaymentId, PersonId, ProfileId, ScenarioId};
+use onescan_domain::invoicing::{Invoice, InvoiceKind, InvoiceOrigin, InvoiceState};
+use onescan_domain::money::{Currency, Money};
 use onescan_domain::profiles::{DeliveryChannel, InvoiceProfile, ProfileChoice, ProfileFields, TitleKind};
 use onescan_platforms::invoicing::InvoiceStore;
 use onescan_platforms::profiles::{ProfileRequest, ProfileStore};
@@ -20,14 +21,7 @@ fn profile(number: i64, record_name: &str) -> InvoiceProfile {
         id: id(ProfileId::new, HOME, number),
         record: record(record_name),
         fields: ProfileFields {
-            title_kind: TitleKind::Personal,
-            title: format!("韩梅梅 {number}"),
-            tax_number: None,
-            address: None,
-            telephone: None,
-            bank_name: None,
-            bank_account: None,
-            channel: DeliveryChannel::Inbox,
+            ..ProfileFields::new(TitleKind::Personal, &format!("韩梅梅 {number}"))
         },
         scenarios: Vec::new(),
         preferred: false,
@@ -39,14 +33,19 @@ fn full_profile(number: i64, record_name: &str) -> InvoiceProfile {
     let text = |text: &str| Some(text.to_owned());
     InvoiceProfile {
         fields: ProfileFields {
-            title_kind: TitleKind::Company,
-            title: "上海某某有限公司".to_owned(),
             tax_number: text("91310000MA1FL0000X"),
             address: text("上海市黄浦区 1 号"),
             telephone: text("021-1234"),
             bank_name: text("工商银行"),
             bank_account: text("6222 0000"),
+            vat_id: text("DE123456789"),
+            postcode: text("200000"),
+            city: text("上海市"),
+            country: text("CN"),
+            electronic_address: text("0204:991-01234-56"),
+            buyer_reference: text("04011000-12345-03"),
             channel: DeliveryChannel::Email("a@example.org".to_owned()),
+            ..ProfileFields::new(TitleKind::Company, "上海某某有限公司")
         },
         scenarios: vec![id(ScenarioId::new, HOME, 2), id(ScenarioId::new, HOME, 1)],
         preferred: true,
@@ -289,10 +288,32 @@ async fn open_questions_are_listed_newest_first() {
 fn invoice(number: i64, payment: i64) -> Invoice {
     Invoice {
         id: id(InvoiceId::new, HOME, number),
+        kind: InvoiceKind::Invoice,
+        origin: InvoiceOrigin::Reported,
+        state: InvoiceState::Issued,
         payment: id(PaymentId::new, HOME, payment),
+        merchant: id(MerchantId::new, HOME, 1),
+        person: id(PersonId::new, HOME, 1),
+        record: CodeRecordId::from_stored("r1"),
+        member: None,
+        scenario: None,
+        order_number: "A-1".to_owned(),
+        subject: None,
         profile: Some(id(ProfileId::new, HOME, 1)),
+        buyer: None,
+        seller_name: String::new(),
+        setup_version: 0,
+        language: "en".to_owned(),
+        amount: Money::new(100, Currency::EUR),
+        credited_minor: 0,
+        refunds_before: Vec::new(),
         number: None,
+        issued_on: None,
         issued_at: 1_790_000_000_000 + number,
+        applied_at: 1_790_000_000_000 + number,
+        attempts: 0,
+        problem: None,
+        red_letter: None,
     }
 }
 
@@ -307,14 +328,14 @@ async fn a_payment_has_one_invoice() {
             ..invoice(2, 2)
         };
         for one in [&first, &plain] {
-            assert_eq!(&invoices.insert_or_find(one).await.unwrap(), one);
-            assert_eq!(&invoices.insert_or_find(one).await.unwrap(), one);
+            assert_eq!(&invoices.insert_or_find(one, &[], &[]).await.unwrap(), one);
+            assert_eq!(&invoices.insert_or_find(one, &[], &[]).await.unwrap(), one);
         }
         let second = Invoice {
             number: Some("9".to_owned()),
             ..invoice(3, 1)
         };
-        assert_eq!(invoices.insert_or_find(&second).await.unwrap(), first);
+        assert_eq!(invoices.insert_or_find(&second, &[], &[]).await.unwrap(), first);
 
         let asked = [1, 9, 2, 1].map(|number| id(PaymentId::new, HOME, number));
         let elsewhere = id(PaymentId::new, 1, 1);
@@ -329,7 +350,7 @@ async fn a_number_is_set_once() {
     for case in cases().await {
         let invoices: &dyn InvoiceStore = &case.store;
         let issued = invoice(1, 1);
-        invoices.insert_or_find(&issued).await.unwrap();
+        invoices.insert_or_find(&issued, &[], &[]).await.unwrap();
         invoices.set_number(bucket(1), issued.payment, "0").await.unwrap();
         assert_eq!(
             invoices.find(vec![issued.payment]).await.unwrap(),
@@ -351,7 +372,10 @@ async fn a_number_is_set_once() {
 async fn at_once_the_first_wins_for_both() {
     for case in cases().await {
         let (first, second) = (invoice(1, 1), invoice(2, 1));
-        let (left, right) = tokio::join!(case.store.insert_or_find(&first), case.store.insert_or_find(&second));
+        let (left, right) = tokio::join!(
+            case.store.insert_or_find(&first, &[], &[]),
+            case.store.insert_or_find(&second, &[], &[])
+        );
         assert_eq!(left.unwrap(), right.unwrap());
 
         let other = ProfileChoice {

@@ -142,7 +142,6 @@ pub fn command(person_number: i64, code: i64, minor: i64, name: &str) -> PayComm
         local: LocalTime {
             day: 20_000,
             month: 657,
-            weekday: 5,
             minute: 600,
         },
         key: key(1),

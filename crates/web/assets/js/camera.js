@@ -21,15 +21,15 @@ function prepare(folder) {
   return library;
 }
 
-async function find(library, picture) {
+async function find(library, picture, wanted) {
   const found = await library.readBarcodes(picture, { formats: ["QRCode", "Code128"], tryHarder: true });
-  return found.map((symbol) => symbol.text).find((text) => /^\d{18}$/.test(text));
+  return found.map((symbol) => symbol.text).find((text) => wanted.test(text));
 }
 
-async function fromPhoto(box, file, taken) {
+async function fromPhoto(box, file, taken, wanted) {
   const says = box.querySelector("[data-camera-says]");
   says.textContent = box.dataset.busy;
-  const digits = await find(await load(box.dataset.assets), file).catch(() => undefined);
+  const digits = await find(await load(box.dataset.assets), file, wanted).catch(() => undefined);
   says.textContent = digits ? "" : box.dataset.notFound;
   if (digits) taken(digits);
 }
@@ -41,7 +41,7 @@ function stop(box) {
   video.parentElement.hidden = true;
 }
 
-async function live(box, taken) {
+async function live(box, taken, wanted) {
   const video = box.querySelector("video");
   const says = box.querySelector("[data-camera-says]");
   if (video.srcObject) return stop(box);
@@ -54,7 +54,7 @@ async function live(box, taken) {
   video.parentElement.hidden = false;
   says.textContent = box.dataset.busy;
   const [library] = await Promise.all([load(box.dataset.assets), video.play()]);
-  const digits = await look(library, video);
+  const digits = await look(library, video, wanted);
   says.textContent = "";
   if (digits) {
     stop(box);
@@ -63,7 +63,7 @@ async function live(box, taken) {
 }
 
 // Looks at the picture until a code is in it or the camera is stopped.
-async function look(library, video) {
+async function look(library, video, wanted) {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { willReadFrequently: true });
   while (video.srcObject) {
@@ -71,7 +71,7 @@ async function look(library, video) {
       canvas.width = video.videoWidth;
       canvas.height = video.videoHeight;
       context.drawImage(video, 0, 0);
-      const digits = await find(library, context.getImageData(0, 0, canvas.width, canvas.height)).catch(() => undefined);
+      const digits = await find(library, context.getImageData(0, 0, canvas.width, canvas.height), wanted).catch(() => undefined);
       if (digits) return digits;
     }
     await new Promise((resolve) => { setTimeout(resolve, LOOK_EVERY_MS); });
@@ -79,12 +79,13 @@ async function look(library, video) {
   return undefined;
 }
 
-export function startCamera(box, taken) {
+// `wanted`: what the text of a symbol must look like.
+export function startCamera(box, taken, wanted = /^\d{18}$/) {
   if (!box) return;
-  box.querySelector("[data-camera-start]").addEventListener("click", () => live(box, taken));
+  box.querySelector("[data-camera-start]").addEventListener("click", () => live(box, taken, wanted));
   box.querySelector("[data-photo]").addEventListener("change", (event) => {
     const [file] = event.target.files;
-    if (file) fromPhoto(box, file, taken);
+    if (file) fromPhoto(box, file, taken, wanted);
     event.target.value = "";
   });
 }

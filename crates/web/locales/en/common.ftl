@@ -160,5 +160,6 @@ reason-left = { $left } is left.
 refusal-currency = The money is kept in { $payer }, the merchant asked for { $asked }.
 refusal-scenario = No rule permits this kind of merchant.
 refusal-scenario-till = The buyer's rules do not permit this kind of merchant.
+refusal-consent = You have not agreed to pay this much yourself when the institution does not pay.
 refusal-funds = There is too little money in the account.
 refusal-funds-till = There is too little money in the account that would pay.

@@ -160,5 +160,6 @@ reason-left = 还剩 { $left }。
 refusal-currency = 账户货币为 { $payer }，商户收取的是 { $asked }。
 refusal-scenario = 没有规则允许这类商户。
 refusal-scenario-till = 买方的规则不允许这类商户。
+refusal-consent = 您尚未同意在机构不支付时自行支付此金额。
 refusal-funds = 账户余额不足。
 refusal-funds-till = 付款账户余额不足。

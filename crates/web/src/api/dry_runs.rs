@@ -65,21 +65,35 @@ struct TraceLine {
     dimension: &'static str,
     #[schema(value_type = String, example = "<=")]
     operator: &'static str,
-    seen: String,
+    /// Absent when the order does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<String>,
     allowed: String,
+    /// Whether what is asked for is so.
     holds: bool,
+    /// `holds`, `fails` or `unknown`, of the condition as it is written; unknown is never permission.
+    #[schema(value_type = String, example = "fails")]
+    verdict: &'static str,
+    /// It stands under `not`.
+    negated: bool,
+    /// It does not hold, but another branch of an `any of` does.
+    excused: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<i64>,
 }
 
 impl From<&Reason> for TraceLine {
     fn from(reason: &Reason) -> Self {
+        let dimension = reason.dimension();
         Self {
-            dimension: reason.dimension.name(),
-            operator: reason.operator.sign(),
-            seen: reason.seen.clone(),
-            allowed: reason.allowed.clone(),
-            holds: reason.holds,
+            dimension: dimension.name(),
+            operator: reason.operator().sign(),
+            seen: reason.seen.as_ref().map(|seen| seen.text(dimension)),
+            allowed: reason.condition.allowed().text(dimension),
+            holds: reason.satisfied(),
+            verdict: reason.verdict.name(),
+            negated: reason.negated,
+            excused: reason.excused,
             left: reason.left,
         }
     }

@@ -8,8 +8,8 @@ use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, HttpMethod, Ref, RefOr, Required, Schema};
 use utoipa::{IntoParams, ToSchema};
@@ -27,6 +27,8 @@ pub enum Caller {
     Person,
     Cashier,
     InvoiceTerminal,
+    /// A gate of a ride provider.
+    Gate,
     Terminal,
     /// A cashier terminal or a merchant's key.
     Seller,
@@ -51,6 +53,7 @@ impl Caller {
             Self::Person => "a signed-in person",
             Self::Cashier => "a cashier terminal",
             Self::InvoiceTerminal => "an invoice terminal",
+            Self::Gate => "a gate",
             Self::Terminal => "a terminal",
             Self::Seller => "a cashier terminal or a key of the merchant",
             Self::Operator => "the operator",
@@ -66,9 +69,13 @@ impl Caller {
         match self {
             Self::Nobody => &[],
             Self::NobodyOrOperator => &[Code::Unauthenticated],
-            Self::Person | Self::Cashier | Self::InvoiceTerminal | Self::Terminal | Self::Seller | Self::Operator => {
-                &[Code::Unauthenticated, Code::WrongRole]
-            }
+            Self::Person
+            | Self::Cashier
+            | Self::InvoiceTerminal
+            | Self::Gate
+            | Self::Terminal
+            | Self::Seller
+            | Self::Operator => &[Code::Unauthenticated, Code::WrongRole],
             Self::RecordHolder | Self::Administrator | Self::Merchant | Self::MerchantReader | Self::Anybody => {
                 &[Code::Unauthenticated, Code::NotFound]
             }
@@ -79,7 +86,11 @@ impl Caller {
 /// Name of the one security scheme.
 pub const BEARER: &str = "bearer";
 
-type Schemas = Vec<(String, RefOr<Schema>)>;
+/// Named schemas of a description.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+/// Writes a schema with those it names. A description is made when somebody asks for it: it takes much more memory than a
+/// server that waits.
+type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
 
 pub struct Endpoint {
     pub method: Method,
@@ -90,11 +101,17 @@ pub struct Endpoint {
     pub summary: &'static str,
     about: &'static str,
     tag: &'static str,
-    body: Option<(&'static str, RefOr<Schema>, Required)>,
-    parameters: Vec<Parameter>,
-    answers: Vec<(StatusCode, Response)>,
+    body: Option<(&'static str, SchemaOf, Required)>,
+    parameters: Vec<fn() -> Vec<Parameter>>,
+    answers: Vec<Answer>,
     problems: BTreeSet<Code>,
-    schemas: Schemas,
+}
+
+struct Answer {
+    status: StatusCode,
+    description: &'static str,
+    /// Its media type and schema; `None`: it has no body.
+    body: Option<(&'static str, SchemaOf)>,
 }
 
 fn endpoint<H, T>(method: Method, path: &'static str, handler: H) -> Endpoint
@@ -116,9 +133,10 @@ where
         parameters: Vec::new(),
         answers: Vec::new(),
         problems: BTreeSet::from([Code::Internal]),
-        schemas: Vec::new(),
     };
-    endpoint.add_path_parameters();
+    if !path_parameters(path).is_empty() {
+        endpoint.problems.insert(Code::NotFound);
+    }
     endpoint
 }
 
@@ -145,9 +163,14 @@ methods! {
 /// Names of path parameters, with the prefix of the ids that stand there; none: any text.
 const PATH_PARAMETERS: &[(&str, Option<&str>)] = &[
     ("account", Some("acc")),
+    ("application", Some("app")),
+    ("bill", Some("bil")),
     ("choice", Some("cho")),
     ("consent", Some("cns")),
+    ("delivery", Some("dlv")),
+    ("feed", Some("fed")),
     ("institution", Some("ins")),
+    ("invoice", Some("inv")),
     ("key", Some("key")),
     ("member", Some("mem")),
     ("merchant", Some("mer")),
@@ -156,37 +179,81 @@ const PATH_PARAMETERS: &[(&str, Option<&str>)] = &[
     ("problem", None),
     ("profile", Some("prf")),
     ("record", None),
+    ("ride", Some("rid")),
+    ("ride_device", Some("rdv")),
     ("scenario", Some("scn")),
     ("service_code", Some("cod")),
     ("terminal", Some("ter")),
+    ("travel_type", Some("tvt")),
 ];
 
-impl Endpoint {
-    fn add_path_parameters(&mut self) {
-        let names = self
-            .path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        for name in names {
-            let (name, prefix) = PATH_PARAMETERS
-                .iter()
-                .find(|(known, _)| *known == name)
-                .unwrap_or_else(|| panic!("{name} in {} is no known path parameter", self.path));
-            let schema = ObjectBuilder::new().schema_type(Type::String);
-            let schema = match prefix {
-                Some(prefix) => schema.examples([format!("{prefix}_01kb6x2x8s0g00000000000000")]),
-                None => schema,
-            };
-            let parameter = ParameterBuilder::new()
-                .name(*name)
-                .parameter_in(ParameterIn::Path)
-                .required(Required::True)
-                .schema(Some(schema.build()));
-            self.parameters.push(parameter.build());
-            self.problems.insert(Code::NotFound);
-        }
-    }
+/// Names of the parameters in a path, with the prefix of their ids.
+fn path_parameters(path: &'static str) -> Vec<(&'static str, Option<&'static str>)> {
+    let names = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let known = names.map(|name| {
+        let row = PATH_PARAMETERS.iter().find(|(known, _)| *known == name);
+        *row.unwrap_or_else(|| panic!("{name} in {path} is no known path parameter"))
+    });
+    known.collect()
+}
 
+fn path_parameter(name: &str, prefix: Option<&str>) -> Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    let schema = match prefix {
+        Some(prefix) => schema.examples([format!("{prefix}_01kb6x2x8s0g00000000000000")]),
+        None => schema,
+    };
+    let parameter = ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(schema.build()));
+    parameter.build()
+}
+
+fn query_parameters<Q: IntoParams>() -> Vec<Parameter> {
+    Q::into_params(|| Some(ParameterIn::Query))
+}
+
+fn idempotency_key() -> Vec<Parameter> {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[!-~]+$"));
+    let header = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::True)
+        .description(Some(
+            "New for each intent, the same for each repeat of it. A repeat answers as the first time, with the header \
+             Idempotent-Replayed: true.",
+        ))
+        .schema(Some(schema.build()));
+    vec![header.build()]
+}
+
+fn reference<B: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    schemas.push((B::name().into_owned(), B::schema()));
+    B::schemas(schemas);
+    RefOr::Ref(Ref::from_schema_name(B::name()))
+}
+
+fn text(_: &mut Schemas) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).build().into()
+}
+
+fn binary(_: &mut Schemas) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .build()
+        .into()
+}
+
+impl Endpoint {
     pub fn tag(mut self, tag: &'static str) -> Self {
         self.tag = tag;
         self
@@ -220,12 +287,8 @@ impl Endpoint {
         self
     }
 
-    pub fn takes<B: ToSchema>(mut self) -> Self {
-        let schema = self.reference::<B>();
-        self.body = Some(("application/json", schema, Required::True));
-        self.problems
-            .extend([Code::Unreadable, Code::TooLarge, Code::UnsupportedMediaType]);
-        self
+    pub fn takes<B: ToSchema>(self) -> Self {
+        self.with_body("application/json", reference::<B>)
     }
 
     /// A body that may be left out.
@@ -237,36 +300,28 @@ impl Endpoint {
         taking
     }
 
-    pub fn takes_csv(mut self) -> Self {
-        let schema = ObjectBuilder::new().schema_type(Type::String).build();
-        self.body = Some(("text/csv", schema.into(), Required::True));
-        self.problems
-            .extend([Code::Unreadable, Code::TooLarge, Code::UnsupportedMediaType]);
-        self
+    pub fn takes_csv(self) -> Self {
+        self.with_body("text/csv", text)
+    }
+
+    /// The bytes of a file, whatever it is.
+    pub fn takes_file(self) -> Self {
+        self.with_body("application/octet-stream", text)
+    }
+
+    fn with_body(mut self, media_type: &'static str, schema: SchemaOf) -> Self {
+        self.body = Some((media_type, schema, Required::True));
+        self.refuses(&[Code::Unreadable, Code::TooLarge, Code::UnsupportedMediaType])
     }
 
     pub fn query<Q: IntoParams>(mut self) -> Self {
-        self.parameters.extend(Q::into_params(|| Some(ParameterIn::Query)));
+        self.parameters.push(query_parameters::<Q>);
         self.refuses(&[Code::Unreadable, Code::InvalidFields])
     }
 
     /// Takes the header `Idempotency-Key`; a repeat answers like the first time.
     pub fn idempotent(mut self) -> Self {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(255))
-            .pattern(Some("^[!-~]+$"));
-        let header = ParameterBuilder::new()
-            .name("Idempotency-Key")
-            .parameter_in(ParameterIn::Header)
-            .required(Required::True)
-            .description(Some(
-                "New for each intent, the same for each repeat of it. A repeat answers as the first time, with the header \
-                 Idempotent-Replayed: true.",
-            ))
-            .schema(Some(schema.build()));
-        self.parameters.push(header.build());
+        self.parameters.push(idempotency_key);
         self.refuses(&[
             Code::IdempotencyKeyMissing,
             Code::InvalidHeader,
@@ -274,34 +329,36 @@ impl Endpoint {
         ])
     }
 
-    pub fn answers<B: ToSchema>(mut self, status: StatusCode, description: &'static str) -> Self {
-        let schema = self.reference::<B>();
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content("application/json", Content::new(Some(schema)));
-        self.answers.push((status, response.build()));
-        self
+    pub fn answers<B: ToSchema>(self, status: StatusCode, description: &'static str) -> Self {
+        self.with_answer(status, description, Some(("application/json", reference::<B>)))
     }
 
-    pub fn answers_empty(mut self, description: &'static str) -> Self {
-        let response = ResponseBuilder::new().description(description).build();
-        self.answers.push((StatusCode::NO_CONTENT, response));
+    /// Bytes of a file.
+    pub fn answers_file(self, media_type: &'static str, description: &'static str) -> Self {
+        self.with_answer(StatusCode::OK, description, Some((media_type, binary)))
+    }
+
+    pub fn answers_empty(self, description: &'static str) -> Self {
+        self.with_answer(StatusCode::NO_CONTENT, description, None)
+    }
+
+    fn with_answer(
+        mut self,
+        status: StatusCode,
+        description: &'static str,
+        body: Option<(&'static str, SchemaOf)>,
+    ) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            body,
+        });
         self
     }
 
     pub fn refuses(mut self, problems: &[Code]) -> Self {
         self.problems.extend(problems);
         self
-    }
-
-    fn reference<B: ToSchema>(&mut self) -> RefOr<Schema> {
-        self.schemas.push((B::name().into_owned(), B::schema()));
-        B::schemas(&mut self.schemas);
-        RefOr::Ref(Ref::from_schema_name(B::name()))
-    }
-
-    pub fn schemas(&self) -> &[(String, RefOr<Schema>)] {
-        &self.schemas
     }
 
     pub fn http_method(&self) -> HttpMethod {
@@ -314,8 +371,8 @@ impl Endpoint {
         }
     }
 
-    /// What the API description says of it.
-    pub fn operation(&self) -> OperationBuilder {
+    /// What the API description says of it; what it names goes to `schemas`.
+    pub fn operation(&self, schemas: &mut Schemas) -> OperationBuilder {
         let about = match self.about {
             "" => format!("For {}.", self.caller.words()),
             about => format!("For {}. {about}", self.caller.words()),
@@ -325,17 +382,25 @@ impl Endpoint {
             .operation_id(Some(self.name))
             .summary(Some(self.summary))
             .description(Some(about));
-        for parameter in &self.parameters {
-            operation = operation.parameter(parameter.clone());
+        let in_path = path_parameters(self.path).into_iter();
+        let in_path = in_path.map(|(name, prefix)| path_parameter(name, prefix));
+        let others = self.parameters.iter().flat_map(|parameters| parameters());
+        for parameter in in_path.chain(others) {
+            operation = operation.parameter(parameter);
         }
         if let Some((media_type, schema, required)) = &self.body {
             let body = RequestBodyBuilder::new()
-                .content(*media_type, Content::new(Some(schema.clone())))
+                .content(*media_type, Content::new(Some(schema(schemas))))
                 .required(Some(required.clone()));
             operation = operation.request_body(Some(body.build()));
         }
-        for (status, response) in &self.answers {
-            operation = operation.response(status.as_str(), response.clone());
+        for answer in &self.answers {
+            let response = ResponseBuilder::new().description(answer.description);
+            let response = match answer.body {
+                Some((media_type, schema)) => response.content(media_type, Content::new(Some(schema(schemas)))),
+                None => response,
+            };
+            operation = operation.response(answer.status.as_str(), response.build());
         }
         for (status, description) in self.refusals() {
             let schema = RefOr::Ref(Ref::from_schema_name(ProblemBody::name()));

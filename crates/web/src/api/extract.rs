@@ -19,6 +19,8 @@ use crate::problem::{Code, Problem};
 pub const JSON_MAX: usize = 64 * 1024;
 /// Bytes a CSV file may have.
 pub const CSV_MAX: usize = 4 * 1024 * 1024;
+/// Bytes a zip archive may have.
+pub const ARCHIVE_MAX: usize = 32 * 1024 * 1024;
 
 /// JSON in, JSON out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,6 +81,44 @@ impl FromRequest<AppState> for Csv {
             Some(_) | None => Err(Problem::new(
                 Code::UnsupportedMediaType,
                 "send the header Content-Type: text/csv",
+            )),
+        }
+    }
+}
+
+/// A file as it was sent; what it is, its first bytes tell.
+#[derive(Debug, Clone)]
+pub struct File(pub Bytes);
+
+impl FromRequest<AppState> for File {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        match media_type(request.headers()) {
+            Some("application/octet-stream" | "application/pdf" | "application/xml" | "text/xml") => {
+                body(request, state, CSV_MAX).await.map(Self)
+            }
+            Some(_) | None => Err(Problem::new(
+                Code::UnsupportedMediaType,
+                "send the header Content-Type: application/octet-stream",
+            )),
+        }
+    }
+}
+
+/// A zip archive as it was sent.
+#[derive(Debug, Clone)]
+pub struct Archive(pub Bytes);
+
+impl FromRequest<AppState> for Archive {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        match media_type(request.headers()) {
+            Some("application/octet-stream" | "application/zip") => body(request, state, ARCHIVE_MAX).await.map(Self),
+            Some(_) | None => Err(Problem::new(
+                Code::UnsupportedMediaType,
+                "send the header Content-Type: application/octet-stream",
             )),
         }
     }

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use onescan_domain::bucket::Bucket;
 use onescan_domain::ids::{MerchantId, RawId};
-use onescan_domain::policy::{DIMENSIONS, DimensionRow, ValueKind};
+use onescan_domain::policy::{DIMENSIONS, DimensionRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -85,30 +85,35 @@ async fn version() -> Json<Version> {
 pub struct DimensionView {
     #[schema(value_type = String, example = "amount_day")]
     pub name: &'static str,
-    /// `amount`, `count`, `weekdays`, `clock_ranges`, `categories` or `words`.
+    /// `amount`, `count`, `percent`, `metres`, `dates`, `weekdays`, `day_kinds`, `clock_ranges`, `categories`, `words`,
+    /// `areas` or `expression`.
     #[schema(value_type = String, example = "amount")]
     pub value: &'static str,
+    /// How a value is written.
+    #[schema(value_type = String)]
+    pub form: &'static str,
     #[schema(value_type = Vec<String>)]
-    pub operators: [&'static str; 2],
+    pub operators: Vec<&'static str>,
+    /// What of the order it looks at; where the order does not say, the verdict is `unknown`.
+    #[schema(value_type = String)]
+    pub reads: &'static str,
     #[schema(value_type = String)]
     pub help: &'static str,
+    /// A line of a policy.
+    #[schema(value_type = String, example = "amount_day <= 10000")]
+    pub example: &'static str,
 }
 
 impl From<&DimensionRow> for DimensionView {
     fn from(row: &DimensionRow) -> Self {
-        let (value, operators) = match row.kind {
-            ValueKind::Amount => ("amount", ["<=", ">="]),
-            ValueKind::Count => ("count", ["<=", ">="]),
-            ValueKind::Weekdays => ("weekdays", ["in", "not in"]),
-            ValueKind::ClockRanges => ("clock_ranges", ["in", "not in"]),
-            ValueKind::Categories => ("categories", ["in", "not in"]),
-            ValueKind::Words => ("words", ["in", "not in"]),
-        };
         Self {
             name: row.name,
-            value,
-            operators,
+            value: row.kind.name(),
+            form: row.kind.form(),
+            operators: row.kind.operators().iter().map(|operator| operator.sign()).collect(),
+            reads: row.reads,
             help: row.help,
+            example: row.example,
         }
     }
 }

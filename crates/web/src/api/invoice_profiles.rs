@@ -73,17 +73,35 @@ struct NewProfileBody {
     /// The buyer's name as it goes on the invoice.
     #[schema(min_length = 1, max_length = 100)]
     title: String,
-    /// Needed for a company; 5 to 20 letters and digits.
+    /// The unified social credit code of a company in China, its check character included; elsewhere the number in the
+    /// company's register. 5 to 20 letters and digits. A company needs this or `vat_id`, in China this.
     #[schema(max_length = 20)]
     tax_number: Option<String>,
+    /// With the letters of its country; the shapes of the EU's are checked.
+    #[schema(max_length = 20)]
+    vat_id: Option<String>,
+    /// Street and number; a Chinese title has its whole address here.
     #[schema(max_length = 200)]
     address: Option<String>,
+    #[schema(max_length = 20)]
+    postcode: Option<String>,
+    #[schema(max_length = 100)]
+    city: Option<String>,
+    /// ISO 3166-1, two letters. Absent: what the numbers tell; an invoice by EN 16931 needs it.
+    #[schema(max_length = 2)]
+    country: Option<String>,
     #[schema(max_length = 40)]
     telephone: Option<String>,
     #[schema(max_length = 100)]
     bank_name: Option<String>,
     #[schema(max_length = 64)]
     bank_account: Option<String>,
+    /// Where the buyer's machines receive invoices: a scheme of the EAS list, a colon and the number. Peppol needs it.
+    #[schema(max_length = 100, example = "0204:991-01234-56")]
+    electronic_address: Option<String>,
+    /// What the buyer wants to see again, for example a Leitweg-ID. Peppol and XRechnung need it.
+    #[schema(max_length = 100)]
+    buyer_reference: Option<String>,
     /// Where finished invoices go; absent: to the inbox here.
     #[schema(max_length = 254)]
     email: Option<String>,
@@ -108,13 +126,32 @@ enum TitleKindName {
 struct ProfileView {
     id: ProfileRef,
     record: String,
+    #[serde(flatten)]
+    fields: ProfileFieldsView,
+    scenarios: Vec<ScenarioRef>,
+    preferred: bool,
+    created_at: Moment,
+}
+
+/// The details themselves.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "InvoiceProfileFields")]
+pub struct ProfileFieldsView {
     #[schema(value_type = String, example = "company")]
     title_kind: &'static str,
     title: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    vat_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postcode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     telephone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,29 +159,43 @@ struct ProfileView {
     #[serde(skip_serializing_if = "Option::is_none")]
     bank_account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    electronic_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buyer_reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    scenarios: Vec<ScenarioRef>,
-    preferred: bool,
-    created_at: Moment,
 }
 
-impl From<InvoiceProfile> for ProfileView {
-    fn from(profile: InvoiceProfile) -> Self {
-        let fields = profile.fields;
+impl From<ProfileFields> for ProfileFieldsView {
+    fn from(fields: ProfileFields) -> Self {
         Self {
-            id: Id(profile.id),
-            record: profile.record.as_str().to_owned(),
             title_kind: fields.title_kind.name(),
             title: fields.title,
             tax_number: fields.tax_number,
+            vat_id: fields.vat_id,
             address: fields.address,
+            postcode: fields.postcode,
+            city: fields.city,
+            country: fields.country,
             telephone: fields.telephone,
             bank_name: fields.bank_name,
             bank_account: fields.bank_account,
+            electronic_address: fields.electronic_address,
+            buyer_reference: fields.buyer_reference,
             email: match fields.channel {
                 DeliveryChannel::Inbox => None,
                 DeliveryChannel::Email(address) => Some(address),
             },
+        }
+    }
+}
+
+impl From<InvoiceProfile> for ProfileView {
+    fn from(profile: InvoiceProfile) -> Self {
+        Self {
+            id: Id(profile.id),
+            record: profile.record.as_str().to_owned(),
+            fields: profile.fields.into(),
             scenarios: profile.scenarios.into_iter().map(Id).collect(),
             preferred: profile.preferred,
             created_at: Moment(profile.created_at),
@@ -160,10 +211,16 @@ impl NewProfileBody {
         let mut wrong = Wrong::default();
         let mut optional = |field, value: &Option<String>, max| wrong.optional_line(field, value.as_deref(), max);
         let tax_number = optional("tax_number", &self.tax_number, 20);
+        let vat_id = optional("vat_id", &self.vat_id, 20);
         let address = optional("address", &self.address, 200);
+        let postcode = optional("postcode", &self.postcode, 20);
+        let city = optional("city", &self.city, 100);
+        let country = optional("country", &self.country, 2);
         let telephone = optional("telephone", &self.telephone, 40);
         let bank_name = optional("bank_name", &self.bank_name, 100);
         let bank_account = optional("bank_account", &self.bank_account, 64);
+        let electronic_address = optional("electronic_address", &self.electronic_address, 100);
+        let buyer_reference = optional("buyer_reference", &self.buyer_reference, 100);
         let email = optional("email", &self.email, 254);
         let fields = ProfileFields {
             title_kind: match self.title_kind {
@@ -172,12 +229,19 @@ impl NewProfileBody {
             },
             title: wrong.line("title", &self.title, 100),
             tax_number,
+            vat_id,
             address,
+            postcode,
+            city,
+            country,
             telephone,
             bank_name,
             bank_account,
+            electronic_address,
+            buyer_reference,
             channel: email.map_or(DeliveryChannel::Inbox, DeliveryChannel::Email),
-        };
+        }
+        .tidied();
         for (field, error) in fields.check() {
             wrong.add(field, error);
         }
@@ -215,7 +279,11 @@ async fn record_of(state: &AppState, actor: &Actor, named: Option<&str>) -> Resu
 }
 
 /// A profile whose record the actor holds.
-async fn held_profile(state: &AppState, actor: &Actor, id: ProfileId) -> Result<(CodeRecord, InvoiceProfile), Problem> {
+pub async fn held_profile(
+    state: &AppState,
+    actor: &Actor,
+    id: ProfileId,
+) -> Result<(CodeRecord, InvoiceProfile), Problem> {
     let absent = || Problem::not_found("invoice profile");
     let profile = state.services.profiles.find(id).await?.ok_or_else(absent)?;
     let record = held_record(&state.services, actor, profile.record.as_str()).await?;

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use onescan_domain::codes::CodeText;
 use onescan_platforms::access::Actor;
+use onescan_platforms::invoicing::Decimal;
+use onescan_platforms::invoicing::draft::InvoiceLine;
 use onescan_platforms::payments::AssertPaid;
 use onescan_platforms::processing::delivery::SecondScan;
 use serde::{Deserialize, Serialize};
@@ -22,15 +24,22 @@ use crate::problem::{Code, Problem};
 pub fn endpoints() -> Vec<Endpoint> {
     let all = [
         post("/v1/payments/{payment}/invoice", issue)
-            .says("issueInvoice", "Tell that the invoice is issued")
+            .says("issueInvoice", "Apply for the invoice, or tell that your system issued it")
             .about(
-                "For a terminal or key of the merchant. From now on the code reads as invoice issued. At most one per payment: \
-                 the same again changes nothing, a number can be added once.",
+                "For a terminal or key of the merchant. Where the merchant's invoices are issued here (its tax set-up says so) and no \
+                 number is given, this applies: the document follows a moment later. Else it tells that your own system issued it. \
+                 At most one per payment: the same again changes nothing, a number can be added once.",
             )
             .caller(Caller::Anybody)
             .may_take::<NewInvoice>()
             .answers::<InvoiceView>(StatusCode::CREATED, "The payment's invoice")
-            .refuses(&[Code::InvalidFields, Code::WrongState, Code::InvoiceIssued]),
+            .refuses(&[
+                Code::InvalidFields,
+                Code::WrongState,
+                Code::InvoiceIssued,
+                Code::NoTaxSetup,
+                Code::NoInvoiceDetails,
+            ]),
         get("/v1/payments/{payment}/invoice", show)
             .says("getInvoice", "The invoice of a payment")
             .caller(Caller::Anybody)
@@ -62,9 +71,63 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"number": "2026-000123"}))]
 struct NewInvoice {
-    /// Your invoice number, 1 to 64 characters, where you know it already.
+    /// Your own system's invoice number, 1 to 64 characters, where it issued the invoice and you know it already.
     #[schema(max_length = 64)]
     number: Option<String>,
+    /// What was bought, with tax, for an invoice that is issued here; comes to what was paid. Without any there is one line.
+    #[schema(max_items = 1000)]
+    #[serde(default)]
+    lines: Vec<NewLine>,
+}
+
+/// A line of an invoice.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(title = "NewInvoiceLine", example = json!({"name": "Apples", "quantity": "0.755", "unit": "KGM", "price": "3.29", "rate": "food"}))]
+struct NewLine {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// Decimal number, not 0; negative for what is taken back. 1 when absent.
+    quantity: Option<String>,
+    /// UN/ECE recommendation 20: `C62` one (when absent), `KGM`, `HUR`.
+    #[schema(max_length = 3)]
+    unit: Option<String>,
+    /// Decimal number from 0, with tax, for one unit; may have more decimals than the currency.
+    price: String,
+    /// The article group in your tax set-up; the first one when absent.
+    #[schema(max_length = 40)]
+    rate: Option<String>,
+}
+
+/// At most this many lines.
+const LINES_MAX: usize = 1_000;
+
+fn read_lines(lines: &[NewLine], wrong: &mut Wrong) -> Vec<InvoiceLine> {
+    if lines.len() > LINES_MAX {
+        wrong.add("lines", format!("at most {LINES_MAX}"));
+        return Vec::new();
+    }
+    let read = |(index, line): (usize, &NewLine)| {
+        let quantity = line.quantity.as_deref().map_or(Some(Decimal::ONE), Decimal::parse);
+        let quantity = quantity.filter(|quantity| !quantity.is_zero());
+        let price = Decimal::parse(&line.price).filter(|price| !price.is_negative());
+        if quantity.is_none() {
+            wrong.add(format!("lines[{index}].quantity"), "not a decimal number other than 0");
+        }
+        if price.is_none() {
+            wrong.add(format!("lines[{index}].price"), "not a decimal number from 0");
+        }
+        InvoiceLine {
+            name: wrong.line("lines.name", &line.name, 200),
+            quantity: quantity.unwrap_or(Decimal::ONE),
+            unit: wrong
+                .optional_line("lines.unit", line.unit.as_deref(), 3)
+                .unwrap_or_else(|| "C62".to_owned()),
+            price: price.unwrap_or(Decimal::ZERO),
+            rate: wrong.optional_line("lines.rate", line.rate.as_deref(), 40),
+        }
+    };
+    lines.iter().enumerate().map(read).collect()
 }
 
 async fn issue(
@@ -75,6 +138,13 @@ async fn issue(
 ) -> Result<(StatusCode, Json<InvoiceView>), Problem> {
     let mut wrong = Wrong::default();
     let number = wrong.optional_line("number", body.number.as_deref(), 64);
+    let lines = read_lines(&body.lines, &mut wrong);
+    if number.is_some() && !lines.is_empty() {
+        wrong.add(
+            "lines",
+            "your own system's invoice has its lines there; leave out the number to have it issued here",
+        );
+    }
     wrong.finish()?;
     let merchant = match &*actor {
         Actor::Terminal(terminal) => terminal.facts.merchant,
@@ -84,7 +154,11 @@ async fn issue(
         }
     };
     let payment = of_merchant(&state, merchant, id).await?;
-    let invoice = state.services.processing.issue_invoice(&payment, number).await??;
+    let invoice = state
+        .services
+        .processing
+        .issue_invoice(&payment, number, &lines)
+        .await??;
     Ok((StatusCode::CREATED, Json(invoice.into())))
 }
 
@@ -132,7 +206,7 @@ impl<'a> From<&'a SecondScan> for InvoiceScanView<'a> {
                 "invoice_issued",
                 Some(payment),
                 None,
-                Some(InvoiceView::from(invoice.clone())),
+                Some(InvoiceView::from((**invoice).clone())),
             ),
         };
         Self {

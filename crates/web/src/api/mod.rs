@@ -16,23 +16,31 @@ mod institution_codes;
 mod institutions;
 mod invoice_profiles;
 mod invoices;
+mod issued;
+mod journeys;
 mod keys;
 mod members;
 mod merchants;
 mod payment_view;
 mod payments;
 mod people;
+mod platforms;
 mod problems;
+mod profile_drafts;
+mod ride_codes;
+mod ride_taps;
+mod rides;
 mod sales;
 mod scans;
 mod scenarios;
 mod service_codes;
 mod sessions;
+mod tax_setup;
 mod terminals;
 mod wire;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
@@ -48,7 +56,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::observe::{Observer, observe, panicked};
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::{AppState, WebSettings};
-use endpoint::{BEARER, Endpoint};
+use endpoint::{BEARER, Endpoint, Schemas};
 
 /// Sections of the description, in reading order.
 const TAGS: &[(&str, &str)] = &[
@@ -62,10 +70,15 @@ const TAGS: &[(&str, &str)] = &[
     ("invoices", "Who is invoiced, and that it was"),
     ("invoice-profiles", "The buyer's details"),
     ("institutions", "Institutions, members, accounts"),
+    ("rides", "Travel applications, ride orders, who pays them"),
     ("merchants", "Merchants, stores, terminals, sales"),
+    ("ride-codes", "Ride codes, and what gates saw"),
     ("operator", "For who runs the server"),
     ("server", "About this server"),
 ];
+
+pub use rides::follow_rides;
+pub use wire::AMOUNT_MAX_MINOR;
 
 fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
     let mut all = Vec::new();
@@ -80,16 +93,24 @@ fn endpoints(settings: &WebSettings) -> Vec<Endpoint> {
     all.extend(payments::endpoints());
     all.extend(changes::endpoints());
     all.extend(invoices::endpoints());
+    all.extend(issued::endpoints());
     all.extend(invoice_profiles::endpoints());
+    all.extend(profile_drafts::endpoints());
     all.extend(institutions::endpoints());
     all.extend(members::endpoints());
     all.extend(institution_codes::endpoints());
     all.extend(institution_accounts::endpoints());
     all.extend(accounts::endpoints());
     all.extend(merchants::endpoints());
+    all.extend(tax_setup::endpoints());
     all.extend(terminals::endpoints());
     all.extend(sales::endpoints());
+    all.extend(ride_codes::endpoints());
+    all.extend(ride_taps::endpoints());
+    all.extend(rides::endpoints());
+    all.extend(journeys::endpoints());
     all.extend(problems::endpoints());
+    all.extend(platforms::endpoints());
     all.extend(health::endpoints());
     if settings.bench {
         all.extend(health::bench_endpoints());
@@ -103,7 +124,6 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let paths: HashSet<String> = endpoints.iter().map(|endpoint| endpoint.path.to_owned()).collect();
     let observer = Observer::new(&state.services.env, paths);
     let counted = observer.clone();
-    let document: Arc<str> = document_text().into();
     let around = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(observer, observe))
         .layer(CatchPanicLayer::custom(panicked))
@@ -112,7 +132,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/v1", any(unknown_path))
         .route("/v1/", any(unknown_path))
         .route("/v1/{*rest}", any(unknown_path))
-        .route("/openapi.json", get(move || health::document(document.clone())))
+        .route("/openapi.json", get(|| health::document(document_text())))
         .route("/metrics", get(move || health::metrics(counted.clone())))
         .method_not_allowed_fallback(wrong_method)
         .layer(around)
@@ -125,8 +145,13 @@ fn routes(endpoints: Vec<Endpoint>) -> Router<AppState> {
     })
 }
 
-fn document_text() -> String {
-    openapi().to_json().expect("the description is plain data")
+/// Made when it is first asked for.
+fn document_text() -> Arc<str> {
+    static TEXT: LazyLock<Arc<str>> = LazyLock::new(|| {
+        let text = openapi().to_json().expect("the description is plain data");
+        text.into()
+    });
+    Arc::clone(&TEXT)
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
@@ -145,14 +170,12 @@ pub fn openapi_json() -> String {
 /// The description of every endpoint, OpenAPI 3.1.
 pub fn openapi() -> OpenApi {
     let mut paths = Paths::new();
-    let mut components = ComponentsBuilder::new();
+    let components = ComponentsBuilder::new();
+    let mut shared = Schemas::new();
     for endpoint in endpoints(&WebSettings::default()) {
-        for (name, schema) in endpoint.schemas() {
-            components = components.schema(name.clone(), schema.clone());
-        }
-        paths.add_path_operation(endpoint.path, vec![endpoint.http_method()], endpoint.operation());
+        let operation = endpoint.operation(&mut shared);
+        paths.add_path_operation(endpoint.path, vec![endpoint.http_method()], operation);
     }
-    let mut shared = Vec::new();
     ProblemBody::schemas(&mut shared);
     shared.push((
         ProblemBody::name().into_owned(),

@@ -185,7 +185,7 @@ impl<'a> DeliveredView<'a> {
             Information::Details(delivered) => Self::of(delivered),
             Information::Issued { invoice, details } => Self {
                 status: "issued",
-                invoice: Some(invoice.clone().into()),
+                invoice: Some((**invoice).clone().into()),
                 until: None,
                 ..Self::of(details)
             },
@@ -205,13 +205,28 @@ pub struct TitleView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tax_number: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub vat_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<&'a str>,
+    /// ISO 3166-1, two letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telephone: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bank_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bank_account: Option<&'a str>,
+    /// Where the buyer's machines receive invoices: scheme and number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub electronic_address: Option<&'a str>,
+    /// What the buyer wants to see again on the invoice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer_reference: Option<&'a str>,
     /// Where the finished invoice goes; absent: to the buyer's inbox here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<&'a str>,
@@ -224,10 +239,16 @@ impl<'a> TitleView<'a> {
             title_kind: fields.title_kind.name(),
             title: &fields.title,
             tax_number: fields.tax_number.as_deref(),
+            vat_id: fields.vat_id.as_deref(),
             address: fields.address.as_deref(),
+            postcode: fields.postcode.as_deref(),
+            city: fields.city.as_deref(),
+            country: fields.country.as_deref(),
             telephone: fields.telephone.as_deref(),
             bank_name: fields.bank_name.as_deref(),
             bank_account: fields.bank_account.as_deref(),
+            electronic_address: fields.electronic_address.as_deref(),
+            buyer_reference: fields.buyer_reference.as_deref(),
             email: match &fields.channel {
                 DeliveryChannel::Inbox => None,
                 DeliveryChannel::Email(address) => Some(address),
@@ -267,9 +288,16 @@ impl From<Refund> for RefundView {
 pub struct InvoiceView {
     pub id: InvoiceRef,
     pub payment: PaymentRef,
-    /// The merchant's own invoice number, once told.
+    /// `applied` and `issuing`: it is in the making. `issued`, `credited` as a whole, `failed`, `withdrawn`.
+    #[schema(value_type = String, example = "issued")]
+    pub state: &'static str,
+    /// The invoice's number, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// When it was issued; while it is not, when it was applied for.
     pub issued_at: Moment,
 }
 
@@ -278,7 +306,9 @@ impl From<Invoice> for InvoiceView {
         Self {
             id: Id(invoice.id),
             payment: Id(invoice.payment),
+            state: invoice.state.name(),
             number: invoice.number,
+            problem: invoice.problem,
             issued_at: Moment(invoice.issued_at),
         }
     }

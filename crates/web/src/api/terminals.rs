@@ -61,6 +61,8 @@ enum TerminalRoleName {
     Cashier,
     /// Scans the code again for the invoice details.
     Invoice,
+    /// Reads ride codes of a ride provider's passengers.
+    Gate,
 }
 
 /// How much a terminal is told when a code fails.
@@ -95,7 +97,7 @@ struct TerminalView {
     merchant: MerchantRef,
     store: StoreRef,
     name: String,
-    /// `cashier` or `invoice`.
+    /// `cashier`, `invoice` or `gate`.
     #[schema(value_type = String, example = "cashier")]
     role: &'static str,
     /// `full` or `limited`.
@@ -139,6 +141,7 @@ async fn add_terminal(
         role: match body.role {
             TerminalRoleName::Cashier => TerminalRole::Cashier,
             TerminalRoleName::Invoice => TerminalRole::Invoice,
+            TerminalRoleName::Gate => TerminalRole::Gate,
         },
         trust: match body.trust {
             TrustName::Full => TerminalTrust::Full,

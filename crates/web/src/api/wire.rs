@@ -66,7 +66,16 @@ wire_ids! {
     RefundId = RefundRef;
     ChoiceId = ChoiceRef;
     InvoiceId = InvoiceRef;
+    DeliveryId = DeliveryRef;
     EventId = EventRef;
+    RideDeviceId = RideDeviceRef;
+    TapId = TapRef;
+    TravelTypeId = TravelTypeRef;
+    ApplicationId = ApplicationRef;
+    ConsultationId = ConsultationRef;
+    BillId = BillRef;
+    RideOrderId = RideRef;
+    FeedId = FeedRef;
 }
 
 impl<T: WireId> Serialize for Id<T> {
@@ -204,6 +213,23 @@ impl From<Money> for Amount {
     }
 }
 
+/// A sum of money in whole minor units, which may be nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Sum {
+    #[schema(example = 1250, minimum = 0)]
+    pub amount_minor: i64,
+    pub currency: CurrencyCode,
+}
+
+impl From<Money> for Sum {
+    fn from(money: Money) -> Self {
+        Self {
+            amount_minor: money.minor,
+            currency: CurrencyCode(money.currency),
+        }
+    }
+}
+
 /// A page of a list. `next`: send it as `after` to get the page that follows; absent on the last one.
 #[derive(Debug, Serialize)]
 pub struct ListOf<T> {
@@ -304,7 +330,7 @@ impl Wrong {
     }
 
     /// A text of 1 to `max` characters; empty when it is wrong.
-    pub fn line(&mut self, field: &'static str, value: &str, max: usize) -> String {
+    pub fn line(&mut self, field: impl Into<Cow<'static, str>>, value: &str, max: usize) -> String {
         text::line(value, max).unwrap_or_else(|error| {
             self.add(field, error);
             String::new()

@@ -6,12 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum_extra::extract::CookieJar;
 use onescan_domain::identity::IdentityKind;
+use onescan_domain::institutions::Institution;
 use onescan_domain::money::Money;
 use onescan_platforms::access::AccessRefusal;
 use onescan_platforms::people::Person;
 use serde::Deserialize;
 
 use super::error::PageResult;
+use super::institutions::all_administered;
 use super::page::Page;
 use super::sign_in::{ZONES, password_problem, person_problem};
 use super::visit::{PersonVisit, session_cookie};
@@ -28,6 +30,8 @@ struct AccountPage<'a> {
     problem: Option<String>,
     password_problem: Option<String>,
     zones: &'static [&'static str],
+    /// Those the person administers.
+    institutions: Vec<Institution>,
 }
 
 async fn account_page<'a>(state: &AppState, page: &'a Page, person: &'a Person) -> PageResult<AccountPage<'a>> {
@@ -48,6 +52,7 @@ async fn account_page<'a>(state: &AppState, page: &'a Page, person: &'a Person) 
         problem: None,
         password_problem: None,
         zones: ZONES,
+        institutions: all_administered(state, person.id).await?,
     })
 }
 

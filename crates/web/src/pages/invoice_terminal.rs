@@ -118,7 +118,7 @@ pub async fn scan(
             Err(ScanRefusal::Code(refusal)) => Answer::Refused(code_refused(page, &visit.actor, refusal)),
             Ok(SecondScan::Unpaid) => unpaid(&state, &text, None),
             Ok(SecondScan::Profile { payment, profile }) => delivered(payment, profile),
-            Ok(SecondScan::Issued { payment, invoice }) => issued(&state, payment, invoice, None).await?,
+            Ok(SecondScan::Issued { payment, invoice }) => issued(&state, payment, *invoice, None).await?,
         },
     };
     answered(&visit, &headers, answer)
@@ -268,12 +268,15 @@ pub async fn number(
         let answer = Answer::Refused(Reminder::of(page, "invoice-number-shape"));
         return answered(&visit, &headers, answer);
     };
-    let answer = match processing.issue_invoice(&payment, Some(number)).await? {
+    let answer = match processing.issue_invoice(&payment, Some(number), &[]).await? {
         Ok(invoice) => issued(&state, payment, invoice, None).await?,
-        Err(InvoiceRefusal::Issued(onescan_platforms::invoicing::IssueRefusal::Issued(invoice))) => {
-            issued(&state, payment, invoice, Some(page.t("invoice-number-other"))).await?
+        Err(InvoiceRefusal::Issued(onescan_platforms::invoicing::ReportRefusal::Issued(invoice))) => {
+            issued(&state, payment, *invoice, Some(page.t("invoice-number-other"))).await?
         }
-        Err(InvoiceRefusal::NotPaid { .. }) => Answer::Refused(Reminder::of(page, "search-none")),
+        // With a number nothing is applied for.
+        Err(InvoiceRefusal::NotPaid { .. } | InvoiceRefusal::Apply(_)) => {
+            Answer::Refused(Reminder::of(page, "search-none"))
+        }
     };
     answered(&visit, &headers, answer)
 }

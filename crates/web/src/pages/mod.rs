@@ -6,19 +6,29 @@
 //! **Invariant:** no page needs a script or style that is not from this server, and none stands inside a page.
 
 mod account;
+mod approvals;
 mod code;
+mod desk;
 mod error;
+mod gates;
+mod institutions;
 mod invoice_terminal;
+mod operator;
 mod page;
 mod payment_view;
 mod payments;
 mod privacy;
 mod profiles;
 mod receipt;
+mod ride;
+mod rides;
 mod scan_text;
 mod sign_in;
 mod start;
+mod tax;
+mod tax_form;
 mod till;
+mod travel;
 mod visit;
 
 use askama::Template;
@@ -26,9 +36,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use onescan_domain::text::TextError;
+use onescan_platforms::profiles::drafts;
 use tower_http::csrf::CsrfLayer;
 
 use crate::AppState;
@@ -44,6 +55,10 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .merge(common())
         .merge(person())
         .merge(terminals())
+        .merge(running())
+        .merge(office())
+        .merge(desk::router())
+        .merge(travel::routes())
         .layer(CsrfLayer::new())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(state.clone(), error::finish))
@@ -80,21 +95,49 @@ fn person() -> Router<AppState> {
         .route("/code/choices/{payment}/{choice}", post(code::choose))
         .route("/profiles", get(profiles::list))
         .route("/profiles/new", get(profiles::show_new).post(profiles::create))
+        .route("/profiles/read-title", post(profiles::read_title))
+        .route(
+            "/profiles/read-invoice",
+            post(profiles::read_invoice).layer(DefaultBodyLimit::max(drafts::INVOICE_BYTES_MAX)),
+        )
+        .route("/profiles/{id}/title-code/{form}", get(profiles::title_code))
         .route("/profiles/{id}", get(profiles::edit).post(profiles::update))
         .route("/profiles/{id}/remove", post(profiles::remove))
         .route("/payments", get(payments::list))
         .route("/payments/{id}", get(payments::show))
+        .route("/ride", get(ride::show))
+        .route("/ride/worker.js", get(ride::worker))
+        .route("/ride/device", post(ride::enrol))
+        .route("/ride/entitlement/{device}", post(ride::issue))
+        .route("/ride/devices/{device}/revoke", post(ride::revoke))
         .route("/privacy", get(privacy::show))
         .route("/privacy/consents/{id}/withdraw", post(privacy::withdraw))
         .route("/privacy/sessions/{id}/end", post(privacy::end_session))
+        .route("/rides", get(rides::show))
+        .route("/rides/outcomes", get(rides::list))
+        .route("/rides/events", get(rides::events))
+        .route("/rides/new", get(rides::show_new).post(rides::apply))
+        .route("/rides/consent", post(rides::consent))
+        .route("/rides/applications/{id}/switch", post(rides::switch))
+        .route("/rides/applications/{id}/withdraw", post(rides::withdraw))
+        .route("/rides/arrears/{id}/pay", post(rides::pay))
+        .route("/approvals", get(approvals::show))
+        .route("/approvals/{institution}/{id}", post(approvals::rule))
         .route("/account", get(account::show).post(account::change))
         .route("/account/password", post(account::change_password))
+}
+
+fn running() -> Router<AppState> {
+    Router::new()
+        .route("/operator", get(operator::show))
+        .route("/operator/sign-in", get(operator::show_sign_in).post(operator::sign_in))
 }
 
 fn terminals() -> Router<AppState> {
     Router::new()
         .route("/till/sign-in", get(sign_in::show_till).post(sign_in::sign_in_till))
         .route("/till/open", get(sign_in::open_till))
+        .route("/gates", get(gates::show))
         .route("/till", get(till::show))
         .route("/till/charge", post(till::charge))
         .route("/till/sales", get(till::sales))
@@ -107,6 +150,18 @@ fn terminals() -> Router<AppState> {
         .route("/invoice-terminal/paid", post(invoice_terminal::paid))
         .route("/invoice-terminal/search", get(invoice_terminal::search))
         .route("/invoice-terminal/payments/{id}/number", post(invoice_terminal::number))
+}
+
+fn office() -> Router<AppState> {
+    let form = get(tax::show).post(tax::enter);
+    Router::new()
+        .route("/office", get(|| async { Redirect::to("/office/invoices") }))
+        .route(
+            "/office/sign-in",
+            get(sign_in::show_office).post(sign_in::sign_in_office),
+        )
+        .route("/office/tax", form.layer(DefaultBodyLimit::max(tax::FORM_BYTES_MAX)))
+        .route("/institutions", get(institutions::show))
 }
 
 fn html(template: &impl Template) -> PageResult {

@@ -6,6 +6,8 @@ use axum::http::request::Parts;
 use axum::http::{Uri, header};
 use axum_extra::extract::CookieJar;
 use jiff::tz::TimeZone;
+use onescan_domain::ids::KeyId;
+use onescan_domain::merchants::Merchant;
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::profiles::TitleKind;
 use onescan_platforms::access::TerminalActor;
@@ -62,6 +64,16 @@ pub enum Viewer {
     Nobody,
     Person(Arc<Person>),
     Terminal(Arc<TerminalActor>),
+    /// Who runs the server.
+    Operator,
+    Office(Arc<Office>),
+}
+
+/// A merchant's back office, signed in with a key of the merchant.
+#[derive(Debug, Clone)]
+pub struct Office {
+    pub key: KeyId,
+    pub merchant: Merchant,
 }
 
 /// One entry of the navigation.
@@ -78,6 +90,8 @@ const fn door(path: &'static str, icon: &'static str, key: &'static str) -> Door
 
 const PERSON_DOORS: &[Door] = &[
     door("/code", "code", "nav-code"),
+    door("/ride", "ride", "nav-ride"),
+    door("/rides", "clock", "nav-rides"),
     door("/payments", "list", "nav-payments"),
     door("/profiles", "title", "nav-profiles"),
     door("/privacy", "lock", "nav-privacy"),
@@ -86,6 +100,12 @@ const PERSON_DOORS: &[Door] = &[
 const CASHIER_DOORS: &[Door] = &[
     door("/till", "till", "nav-till"),
     door("/till/sales", "list", "nav-sales"),
+];
+const GATE_DOORS: &[Door] = &[door("/gates", "ride", "nav-gates")];
+const OPERATOR_DOORS: &[Door] = &[door("/operator", "list", "nav-operator")];
+const OFFICE_DOORS: &[Door] = &[
+    door("/office/invoices", "list", "invoices"),
+    door("/office/tax", "title", "nav-tax"),
 ];
 const INVOICE_DOORS: &[Door] = &[door("/invoice-terminal", "scan", "nav-invoice")];
 
@@ -184,8 +204,9 @@ impl Page {
         }
     }
 
-    pub fn is_person(&self) -> bool {
-        matches!(self.viewer, Viewer::Person(_))
+    /// Whether a phone has the navigation under the thumb; tills keep it above.
+    pub fn has_bottom_nav(&self) -> bool {
+        matches!(self.viewer, Viewer::Person(_) | Viewer::Office(_))
     }
 
     pub fn viewer_name(&self) -> Option<String> {
@@ -193,6 +214,8 @@ impl Page {
             Viewer::Nobody => None,
             Viewer::Person(person) => Some(person.name.clone()),
             Viewer::Terminal(actor) => Some(format!("{} · {}", actor.merchant_name, actor.terminal.name)),
+            Viewer::Operator => Some(self.t("operator")),
+            Viewer::Office(office) => Some(office.merchant.name.clone()),
         }
     }
 
@@ -201,9 +224,12 @@ impl Page {
         match &self.viewer {
             Viewer::Nobody => &[],
             Viewer::Person(_) => PERSON_DOORS,
+            Viewer::Operator => OPERATOR_DOORS,
+            Viewer::Office(_) => OFFICE_DOORS,
             Viewer::Terminal(actor) => match actor.terminal.role {
                 TerminalRole::Cashier => CASHIER_DOORS,
                 TerminalRole::Invoice => INVOICE_DOORS,
+                TerminalRole::Gate => GATE_DOORS,
             },
         }
     }

@@ -3,12 +3,11 @@
 use onescan_domain::codes::{CodeKind, CodeRecord, RecordHolder};
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::{Payment, PaymentRefusal, PaymentState};
-use onescan_domain::policy::{Dimension, Operator, Reason, ValueKind};
 use onescan_platforms::error::Result;
 use onescan_platforms::services::Services;
 
 use super::page::Page;
-use crate::i18n::Language;
+use crate::i18n::{Language, reasons as in_words};
 
 /// How a state looks: the class of its badge or verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,9 +140,14 @@ pub enum Told {
 
 /// Why a payment was refused, one sentence a reason; empty for every other state. Row S12.
 pub fn reasons(language: Language, payment: &Payment, told: Told) -> Vec<String> {
-    let PaymentState::Refused { refusal, .. } = &payment.state else {
-        return Vec::new();
-    };
+    match &payment.state {
+        PaymentState::Refused { refusal, .. } => refusal_reasons(language, refusal, payment.amount.currency, told),
+        _ => Vec::new(),
+    }
+}
+
+/// Why an attempt in `currency` was refused, one sentence a reason.
+pub fn refusal_reasons(language: Language, refusal: &PaymentRefusal, currency: Currency, told: Told) -> Vec<String> {
     match (refusal, told) {
         (PaymentRefusal::CurrencyMismatch { payer, asked }, _) => {
             let values = [("payer", payer.code()), ("asked", asked.code())];
@@ -151,118 +155,16 @@ pub fn reasons(language: Language, payment: &Payment, told: Told) -> Vec<String>
         }
         (PaymentRefusal::ScenarioNotPermitted { .. }, Told::All) => vec![language.text("refusal-scenario")],
         (PaymentRefusal::ScenarioNotPermitted { .. }, Told::RuleOnly) => vec![language.text("refusal-scenario-till")],
+        (PaymentRefusal::NoConsent { .. }, _) => vec![language.text("refusal-consent")],
         (PaymentRefusal::InsufficientFunds, Told::All) => vec![language.text("refusal-funds")],
         (PaymentRefusal::InsufficientFunds, Told::RuleOnly) => vec![language.text("refusal-funds-till")],
         (PaymentRefusal::LimitExceeded { trace }, told) => trace
             .iter()
-            .filter(|reason| !reason.holds)
+            .filter(|reason| reason.failed())
             .map(|reason| match told {
-                Told::All => reason_text(language, reason, payment.amount.currency),
-                Told::RuleOnly => language.text(&format!("dimension-{}", reason.dimension.name())),
+                Told::All => in_words::sentence(language, reason, currency),
+                Told::RuleOnly => language.text(&format!("dimension-{}", reason.dimension().name())),
             })
             .collect(),
-    }
-}
-
-/// `Per day: at most €30.00 is allowed, this would make €45.00. €12.00 is left.`
-fn reason_text(language: Language, reason: &Reason, currency: Currency) -> String {
-    let kind = reason.dimension.row().kind;
-    let write = |text: &str| match (kind, text.parse()) {
-        (ValueKind::Amount, Ok(minor)) => language.money(Money::new(minor, currency)),
-        (_, _) => text.to_owned(),
-    };
-    let name = language.text(&format!("dimension-{}", reason.dimension.name()));
-    let (seen, allowed) = (write(&reason.seen), write(&reason.allowed));
-    let values = [
-        ("rule", name.as_str()),
-        ("seen", seen.as_str()),
-        ("allowed", allowed.as_str()),
-    ];
-    let sentence = match reason.operator {
-        Operator::AtMost => language.text_with("reason-at-most", &values),
-        Operator::AtLeast => language.text_with("reason-at-least", &values),
-        Operator::In => language.text_with("reason-in", &values),
-        Operator::NotIn => language.text_with("reason-not-in", &values),
-    };
-    // For a single payment the bound itself is what is left.
-    match reason.left.filter(|_| reason.dimension != Dimension::Amount) {
-        Some(left) => {
-            let left = write(&left.to_string());
-            format!(
-                "{sentence} {}",
-                language.text_with("reason-left", &[("left", left.as_str())])
-            )
-        }
-        None => sentence,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use onescan_domain::calendar::LocalTime;
-    use onescan_domain::policy::{DIMENSIONS, Policy, PolicyInput, Usage};
-
-    fn trace(policy: &str) -> Vec<Reason> {
-        let input = PolicyInput {
-            amount_minor: 4_500,
-            currency: Currency::EUR,
-            used: Usage {
-                day_minor: 1_800,
-                day_count: 1,
-                month_minor: 1_800,
-                month_count: 1,
-            },
-            local: LocalTime {
-                day: 0,
-                month: 0,
-                weekday: 6,
-                minute: 23 * 60,
-            },
-            category: 5812,
-            merchant: "mer_1",
-            city: "Wien",
-        };
-        Policy::parse(policy).unwrap().decide(&input).trace
-    }
-
-    fn check(policy: &str, expected: &str) {
-        let reason = trace(policy).remove(0);
-        assert_eq!(reason_text(Language::English, &reason, Currency::EUR), expected);
-    }
-
-    #[test]
-    fn reasons_name_the_rule_the_bound_and_what_is_left() {
-        check(
-            "amount_day <= 3000",
-            "Per day: at most €30.00 is allowed, this would make €63.00. €12.00 is left.",
-        );
-        check(
-            "amount <= 3000",
-            "Per payment: at most €30.00 is allowed, this would make €45.00.",
-        );
-        check(
-            "count_day <= 1",
-            "Payments per day: at most 1 is allowed, this would make 2. 0 is left.",
-        );
-        check("weekday in mon-fri", "Weekday: allowed are mon-fri, this was sat.");
-        check(
-            "clock not in 22:00-06:00",
-            "Time of day: 22:00-06:00 is excluded, this was 23:00.",
-        );
-    }
-
-    #[test]
-    fn every_dimension_has_a_name_in_both_languages() {
-        for row in DIMENSIONS {
-            for language in Language::ALL {
-                assert!(
-                    language.knows(&format!("dimension-{}", row.name)),
-                    "{} {}",
-                    row.name,
-                    language.name()
-                );
-            }
-        }
     }
 }

@@ -1,14 +1,21 @@
 //! Invoice profiles of a person's own code record: list, add, change, remove. Row S06.
 
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
 use onescan_domain::codes::{CodeRecord, Scenario};
 use onescan_domain::ids::ProfileId;
 use onescan_domain::profiles::{DeliveryChannel, InvoiceProfile, ProfileFieldError, ProfileFields, TitleKind};
+use onescan_domain::tax_ids::ElectronicAddressError;
+use onescan_domain::tax_ids::credit_code::CreditCodeError;
+use onescan_domain::tax_ids::lists::COUNTRIES;
+use onescan_domain::tax_ids::vat_id::VatIdError;
 use onescan_domain::text;
-use onescan_platforms::profiles::NewProfile;
+use onescan_platforms::error::PlatformError;
+use onescan_platforms::profiles::{NewProfile, drafts};
 use serde::Deserialize;
 
 use super::error::{PageError, PageResult};
@@ -69,10 +76,16 @@ struct Typed {
     kind: String,
     title: String,
     tax_number: String,
+    vat_id: String,
     address: String,
+    postcode: String,
+    city: String,
+    country: String,
     telephone: String,
     bank_name: String,
     bank_account: String,
+    electronic_address: String,
+    buyer_reference: String,
     email: String,
     scenarios: Vec<String>,
     preferred: bool,
@@ -87,10 +100,16 @@ impl Typed {
                 "kind" => typed.kind = value,
                 "title" => typed.title = value,
                 "tax_number" => typed.tax_number = value,
+                "vat_id" => typed.vat_id = value,
                 "address" => typed.address = value,
+                "postcode" => typed.postcode = value,
+                "city" => typed.city = value,
+                "country" => typed.country = value,
                 "telephone" => typed.telephone = value,
                 "bank_name" => typed.bank_name = value,
                 "bank_account" => typed.bank_account = value,
+                "electronic_address" => typed.electronic_address = value,
+                "buyer_reference" => typed.buyer_reference = value,
                 "email" => typed.email = value,
                 "scenario" => typed.scenarios.push(value),
                 "preferred" => typed.preferred = true,
@@ -101,22 +120,34 @@ impl Typed {
     }
 
     fn of(profile: &InvoiceProfile) -> Self {
+        Self {
+            scenarios: profile.scenarios.iter().map(ToString::to_string).collect(),
+            preferred: profile.preferred,
+            ..Self::of_fields(&profile.fields)
+        }
+    }
+
+    fn of_fields(fields: &ProfileFields) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let fields = &profile.fields;
         Self {
             kind: fields.title_kind.name().to_owned(),
             title: fields.title.clone(),
             tax_number: text(&fields.tax_number),
+            vat_id: text(&fields.vat_id),
             address: text(&fields.address),
+            postcode: text(&fields.postcode),
+            city: text(&fields.city),
+            country: text(&fields.country),
             telephone: text(&fields.telephone),
             bank_name: text(&fields.bank_name),
             bank_account: text(&fields.bank_account),
+            electronic_address: text(&fields.electronic_address),
+            buyer_reference: text(&fields.buyer_reference),
             email: match &fields.channel {
                 DeliveryChannel::Inbox => String::new(),
                 DeliveryChannel::Email(address) => address.clone(),
             },
-            scenarios: profile.scenarios.iter().map(ToString::to_string).collect(),
-            preferred: profile.preferred,
+            ..Self::default()
         }
     }
 
@@ -137,12 +168,19 @@ impl Typed {
             title_kind: TitleKind::parse(&self.kind).unwrap_or(TitleKind::Personal),
             title: title.clone().unwrap_or_default(),
             tax_number: optional("tax_number", &self.tax_number.replace(' ', "").to_uppercase(), 20),
+            vat_id: optional("vat_id", &self.vat_id, 30),
             address: optional("address", &self.address, 200),
+            postcode: optional("postcode", &self.postcode, 20),
+            city: optional("city", &self.city, 100),
+            country: optional("country", &self.country, 2),
             telephone: optional("telephone", &self.telephone, 40),
             bank_name: optional("bank_name", &self.bank_name, 100),
-            bank_account: optional("bank_account", &self.bank_account, 40),
+            bank_account: optional("bank_account", &self.bank_account, 64),
+            electronic_address: optional("electronic_address", &self.electronic_address, 100),
+            buyer_reference: optional("buyer_reference", &self.buyer_reference, 100),
             channel: optional("email", &self.email, 254).map_or(DeliveryChannel::Inbox, DeliveryChannel::Email),
-        };
+        }
+        .tidied();
         if title.is_none() && problems.is_empty() {
             problems.push(Problem {
                 field: "title",
@@ -151,7 +189,7 @@ impl Typed {
         }
         problems.extend(fields.check().into_iter().map(|(field, error)| Problem {
             field,
-            text: field_problem(page, error),
+            text: field_problem(page, &error),
         }));
         let is_tied = |scenario: &&Scenario| self.scenarios.contains(&scenario.id.to_string());
         let scenarios = known.iter().filter(is_tied).map(|scenario| scenario.id).collect();
@@ -171,12 +209,41 @@ struct Problem {
     text: String,
 }
 
-fn field_problem(page: &Page, error: ProfileFieldError) -> String {
-    page.t(match error {
-        ProfileFieldError::TaxNumberMissing => "tax-number-missing",
-        ProfileFieldError::TaxNumberShape => "tax-number-shape",
-        ProfileFieldError::EmailShape => "email-shape",
-    })
+fn field_problem(page: &Page, error: &ProfileFieldError) -> String {
+    match error {
+        ProfileFieldError::TaxNumberMissing => page.t("tax-number-missing"),
+        ProfileFieldError::TaxNumberShape => page.t("tax-number-shape"),
+        ProfileFieldError::CreditCode(error) => credit_code_problem(page, error),
+        ProfileFieldError::VatId(error) => vat_id_problem(page, error),
+        ProfileFieldError::CountryUnknown => page.t("country-unknown"),
+        ProfileFieldError::ElectronicAddress(error) => match error {
+            ElectronicAddressError::NoScheme => page.t("electronic-address-scheme"),
+            ElectronicAddressError::UnknownScheme { scheme } => {
+                page.with("electronic-address-unknown", "scheme", scheme)
+            }
+            ElectronicAddressError::Value => page.t("electronic-address-value"),
+        },
+        ProfileFieldError::EmailShape => page.t("email-shape"),
+    }
+}
+
+pub(super) fn credit_code_problem(page: &Page, error: &CreditCodeError) -> String {
+    match error {
+        CreditCodeError::Length { characters } => page.with("credit-code-length", "count", &characters.to_string()),
+        CreditCodeError::Character { place } => page.with("credit-code-character", "place", &place.to_string()),
+        CreditCodeError::Place => page.t("credit-code-place"),
+        CreditCodeError::CheckCharacter { expected } => {
+            page.with("credit-code-check", "expected", &expected.to_string())
+        }
+    }
+}
+
+pub(super) fn vat_id_problem(page: &Page, error: &VatIdError) -> String {
+    match error {
+        VatIdError::NoCountry => page.t("vat-id-no-country"),
+        VatIdError::UnknownCountry { country } => page.with("vat-id-unknown", "country", country),
+        VatIdError::Shape { country, .. } => page.with("vat-id-shape", "country", country),
+    }
 }
 
 struct ScenarioBox {
@@ -200,6 +267,32 @@ impl FormPage<'_> {
     fn problem(&self, field: &str) -> Option<&str> {
         let found = self.problems.iter().find(|problem| problem.field == field);
         found.map(|problem| problem.text.as_str())
+    }
+
+    /// Whether the tax administration's QR can carry it as it is kept.
+    fn has_title_code(&self) -> bool {
+        !self.id.is_empty() && self.typed.country == "CN"
+    }
+
+    fn countries(&self) -> Vec<&'static str> {
+        COUNTRIES.split(' ').collect()
+    }
+
+    /// Whether something stands, or is wrong, in the part that is closed at first.
+    fn has_more(&self) -> bool {
+        let typed = self.typed;
+        let more = [
+            ("address", &typed.address),
+            ("postcode", &typed.postcode),
+            ("city", &typed.city),
+            ("telephone", &typed.telephone),
+            ("bank_name", &typed.bank_name),
+            ("bank_account", &typed.bank_account),
+            ("electronic_address", &typed.electronic_address),
+            ("buyer_reference", &typed.buyer_reference),
+        ];
+        more.into_iter()
+            .any(|(field, value)| !value.is_empty() || self.problem(field).is_some())
     }
 
     fn action(&self) -> String {
@@ -249,6 +342,71 @@ pub async fn show_new(
         ..Typed::default()
     };
     html(&form(&visit.page, "", &typed, &known, Vec::new()))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TitleText {
+    text: String,
+}
+
+/// The form, filled from the tax administration's title QR as a scanner read it.
+pub async fn read_title(State(state): State<AppState>, visit: PersonVisit, Form(typed): Form<TitleText>) -> PageResult {
+    let record = own_record(&state, &visit).await?;
+    let known = scenarios(&state, &record).await?;
+    match drafts::from_title_code(&typed.text) {
+        Ok(fields) => html(&filled(&visit.page, &Typed::of_fields(&fields), &known, &fields)),
+        Err(_) => unread(&visit.page, &known, "title-code-unread"),
+    }
+}
+
+/// The form, filled from the buyer of the invoice that is the request's body.
+pub async fn read_invoice(State(state): State<AppState>, visit: PersonVisit, body: Bytes) -> PageResult {
+    let record = own_record(&state, &visit).await?;
+    let known = scenarios(&state, &record).await?;
+    let read = tokio::task::spawn_blocking(move || drafts::from_invoice(&body)).await;
+    match read.map_err(PlatformError::internal)? {
+        Ok(fields) => html(&filled(&visit.page, &Typed::of_fields(&fields), &known, &fields)),
+        Err(_) => unread(&visit.page, &known, "invoice-unread"),
+    }
+}
+
+/// What was read may be wrong; the form says so at once.
+fn filled<'a>(page: &'a Page, typed: &'a Typed, known: &[Scenario], fields: &ProfileFields) -> FormPage<'a> {
+    let wrong = fields.check().into_iter().map(|(field, error)| Problem {
+        field,
+        text: field_problem(page, &error),
+    });
+    form(page, "", typed, known, wrong.collect())
+}
+
+fn unread(page: &Page, known: &[Scenario], key: &str) -> PageResult {
+    let typed = Typed {
+        kind: "company".to_owned(),
+        ..Typed::default()
+    };
+    let problem = Problem {
+        field: "import",
+        text: page.t(key),
+    };
+    refuse(&form(page, "", &typed, known, vec![problem]))
+}
+
+/// The title QR of a profile of one's own, as `qr.svg` or `qr.png`.
+pub async fn title_code(
+    State(state): State<AppState>,
+    visit: PersonVisit,
+    Path((id, name)): Path<(String, String)>,
+) -> PageResult {
+    let record = own_record(&state, &visit).await?;
+    let profiles = state.services.profiles.list(record.bucket, &record.id).await?;
+    let found = profiles.iter().find(|profile| profile.id.to_string() == id);
+    let fields = &found.ok_or(PageError::NotFound)?.fields;
+    let code = drafts::title_code(fields, &visit.page.t("title-code")).map_err(|_| PageError::NotFound)?;
+    match name.as_str() {
+        "qr.svg" => Ok(([(CONTENT_TYPE, "image/svg+xml")], code.svg).into_response()),
+        "qr.png" => Ok(([(CONTENT_TYPE, "image/png")], code.png).into_response()),
+        _ => Err(PageError::NotFound),
+    }
 }
 
 pub async fn create(

@@ -29,7 +29,7 @@ struct SignInPage<'a> {
 
 #[derive(Debug, Deserialize)]
 pub struct Next {
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 pub async fn show(visit: Visit, Query(query): Query<Next>) -> PageResult {
@@ -85,7 +85,7 @@ pub async fn sign_in(
     }
 }
 
-fn access_problem(page: &Page, refusal: AccessRefusal) -> String {
+pub fn access_problem(page: &Page, refusal: AccessRefusal) -> String {
     match refusal {
         AccessRefusal::Wrong => page.t("sign-in-wrong"),
         AccessRefusal::TooMany { until } => page.with("sign-in-too-many", "clock", &page.clock(&until)),
@@ -243,47 +243,116 @@ pub fn password_problem(page: &Page, refusal: PasswordRefusal) -> String {
 
 #[derive(Template)]
 #[template(path = "till_sign_in.html")]
-struct TillSignInPage<'a> {
+struct KeySignInPage<'a> {
     page: &'a Page,
+    door: KeyDoor,
+    next: &'a str,
     problem: Option<String>,
 }
 
+/// Whose key is asked for; each door takes both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyDoor {
+    Till,
+    Office,
+}
+
+impl KeyDoor {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Till => "/till/sign-in",
+            Self::Office => "/office/sign-in",
+        }
+    }
+
+    /// The key of the title; that of the advice ends in `-how`.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Till => "till-sign-in",
+            Self::Office => "office-sign-in",
+        }
+    }
+}
+
 pub async fn show_till(visit: Visit) -> PageResult {
-    html(&TillSignInPage {
+    html(&KeySignInPage {
         page: &visit.page,
+        door: KeyDoor::Till,
+        next: "",
         problem: None,
     })
 }
 
-#[derive(Debug, Deserialize)]
-pub struct TillSignIn {
-    key: String,
+pub async fn show_office(visit: Visit, Query(query): Query<Next>) -> PageResult {
+    html(&KeySignInPage {
+        page: &visit.page,
+        door: KeyDoor::Office,
+        next: safe_next(query.next.as_deref(), ""),
+        problem: None,
+    })
 }
 
-/// Opens a session bound to the terminal of the key: revoking the key ends it.
+#[derive(Deserialize)]
+pub struct KeySignIn {
+    key: String,
+    #[serde(default)]
+    next: String,
+}
+
 pub async fn sign_in_till(
     State(state): State<AppState>,
     visit: Visit,
     jar: CookieJar,
-    Form(form): Form<TillSignIn>,
+    Form(form): Form<KeySignIn>,
 ) -> PageResult {
+    sign_in_by_key(&state, &visit, jar, &form, KeyDoor::Till).await
+}
+
+pub async fn sign_in_office(
+    State(state): State<AppState>,
+    visit: Visit,
+    jar: CookieJar,
+    Form(form): Form<KeySignIn>,
+) -> PageResult {
+    sign_in_by_key(&state, &visit, jar, &form, KeyDoor::Office).await
+}
+
+/// Opens a session bound to the key: revoking the key ends it.
+async fn sign_in_by_key(
+    state: &AppState,
+    visit: &Visit,
+    jar: CookieJar,
+    form: &KeySignIn,
+    door: KeyDoor,
+) -> PageResult {
+    let next = safe_next(Some(&form.next), "");
     let opened = state
         .services
         .access
-        .sign_in_terminal(form.key.trim(), &visit.agent)
+        .sign_in_by_key(form.key.trim(), &visit.agent)
         .await?;
     match opened {
         Ok(token) => {
-            leave(&state, &visit).await?;
+            leave(state, visit).await?;
             let jar = jar.add(session_cookie(&state.settings, token.text));
-            Ok((jar, Redirect::to("/till/open")).into_response())
+            let target = match next.starts_with("/office/") {
+                true => next,
+                false => "/till/open",
+            };
+            Ok((jar, Redirect::to(target)).into_response())
         }
         Err(refusal) => {
-            let problem = Some(access_problem(&visit.page, refusal));
+            let problem = match (door, refusal) {
+                (KeyDoor::Office, AccessRefusal::Credential) => visit.page.t("office-key-wrong"),
+                (_, refusal) => access_problem(&visit.page, refusal),
+            };
+            let problem = Some(problem);
             html_with(
                 StatusCode::UNAUTHORIZED,
-                &TillSignInPage {
+                &KeySignInPage {
                     page: &visit.page,
+                    door,
+                    next,
                     problem,
                 },
             )
@@ -291,10 +360,12 @@ pub async fn sign_in_till(
     }
 }
 
-/// Leads a signed-in terminal to the page of its role.
+/// Leads a signed-in terminal to the page of its role, and a back office to its invoices.
 pub async fn open_till(visit: Visit) -> Redirect {
     match &visit.page.viewer {
         super::page::Viewer::Terminal(actor) => Redirect::to(super::start::till_door(actor.terminal.role)),
+        super::page::Viewer::Operator => Redirect::to("/operator"),
+        super::page::Viewer::Office(_) => Redirect::to("/office/invoices"),
         super::page::Viewer::Person(_) | super::page::Viewer::Nobody => Redirect::to("/till/sign-in"),
     }
 }

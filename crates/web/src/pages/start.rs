@@ -65,11 +65,11 @@ pub async fn prefer(
 
 #[derive(Debug, Deserialize)]
 pub struct DemoSignIn {
-    /// A name of the sheet, or `person 0`, `till 2`: names of tills need not be unique.
+    /// A name of the sheet, or `person 0`, `till 2`, `office 1`: names of tills need not be unique.
     account: String,
 }
 
-/// One touch into a demo account, person or till. There is no such door unless the server shows a demo.
+/// One touch into a demo account: a person, a till, a back office. There is no such door unless the server shows a demo.
 pub async fn demo_sign_in(
     State(state): State<AppState>,
     visit: Visit,
@@ -84,16 +84,21 @@ pub async fn demo_sign_in(
     let person = person.or_else(|| sheet.people.iter().find(|person| named(&person.name)));
     let till = place("till").and_then(|place| sheet.tills.get(place));
     let till = till.or_else(|| sheet.tills.iter().find(|till| named(&till.name)));
-    let (token, door) = match (person, till) {
-        (Some(person), _) => (
+    let office = place("office").and_then(|place| sheet.offices.get(place));
+    let (token, door) = match (person, till, office) {
+        (Some(person), _, _) => (
             access.sign_in(&person.login, &person.password, &visit.agent).await?,
             "/code",
         ),
-        (None, Some(till)) => (
-            access.sign_in_terminal(&till.key, &visit.agent).await?,
+        (None, None, Some(office)) => (
+            access.sign_in_by_key(&office.key, &visit.agent).await?,
+            "/office/invoices",
+        ),
+        (None, Some(till), _) => (
+            access.sign_in_by_key(&till.key, &visit.agent).await?,
             till_door(till.role),
         ),
-        (None, None) => return Err(PageError::NotFound),
+        (None, None, None) => return Err(PageError::NotFound),
     };
     leave(&state, &visit).await?;
     match token {
@@ -106,6 +111,7 @@ pub fn till_door(role: TerminalRole) -> &'static str {
     match role {
         TerminalRole::Cashier => "/till",
         TerminalRole::Invoice => "/invoice-terminal",
+        TerminalRole::Gate => "/gates",
     }
 }
 

@@ -15,7 +15,7 @@ use onescan_platforms::env::hex;
 use onescan_platforms::people::Person;
 
 use super::error::PageError;
-use super::page::{Page, Viewer};
+use super::page::{Office, Page, Viewer};
 use crate::{AppState, WebSettings, i18n};
 
 const DEVICE_COOKIE: &str = "onescan_device";
@@ -79,7 +79,9 @@ impl FromRequestParts<AppState> for Visit {
         match &page.viewer {
             Viewer::Nobody => session = None,
             Viewer::Person(person) => page.zone = i18n::time_zone(&person.time_zone),
-            Viewer::Terminal(_) => page.zone = i18n::time_zone(&state.settings.time_zone),
+            Viewer::Terminal(_) | Viewer::Office(_) | Viewer::Operator => {
+                page.zone = i18n::time_zone(&state.settings.time_zone);
+            }
         }
         let agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self {
@@ -97,7 +99,13 @@ async fn viewer(state: &AppState, token: &str) -> Result<Viewer, PageError> {
             Ok(person.map_or(Viewer::Nobody, |person| Viewer::Person(Arc::new(person))))
         }
         Ok(Actor::Terminal(actor)) => Ok(Viewer::Terminal(Arc::new(actor))),
-        Ok(Actor::Institution { .. } | Actor::Merchant { .. } | Actor::Operator { .. }) | Err(_) => Ok(Viewer::Nobody),
+        Ok(Actor::Operator { .. }) => Ok(Viewer::Operator),
+        Ok(Actor::Merchant { key, merchant }) => {
+            let merchant = state.services.merchants.find(merchant).await?;
+            let office = merchant.map(|merchant| Viewer::Office(Arc::new(Office { key, merchant })));
+            Ok(office.unwrap_or(Viewer::Nobody))
+        }
+        Ok(Actor::Institution { .. }) | Err(_) => Ok(Viewer::Nobody),
     }
 }
 
@@ -144,7 +152,7 @@ async fn terminal(parts: &mut Parts, state: &AppState) -> Result<(Page, Arc<Term
     let visit = Visit::from_request_parts(parts, state).await?;
     match visit.page.viewer.clone() {
         Viewer::Terminal(actor) => Ok((visit.page, actor)),
-        Viewer::Nobody | Viewer::Person(_) => Err(PageError::SignIn {
+        Viewer::Nobody | Viewer::Person(_) | Viewer::Office(_) | Viewer::Operator => Err(PageError::SignIn {
             at: "/till/sign-in",
             next: place_to_return(parts),
         }),
@@ -165,7 +173,7 @@ impl FromRequestParts<AppState> for TillVisit {
         let (page, actor) = terminal(parts, state).await?;
         match actor.terminal.role {
             TerminalRole::Cashier => Ok(Self { page, actor }),
-            TerminalRole::Invoice => Err(PageError::WrongRole),
+            TerminalRole::Invoice | TerminalRole::Gate => Err(PageError::WrongRole),
         }
     }
 }
@@ -184,7 +192,72 @@ impl FromRequestParts<AppState> for InvoiceVisit {
         let (page, actor) = terminal(parts, state).await?;
         match actor.terminal.role {
             TerminalRole::Invoice => Ok(Self { page, actor }),
-            TerminalRole::Cashier => Err(PageError::WrongRole),
+            TerminalRole::Cashier | TerminalRole::Gate => Err(PageError::WrongRole),
+        }
+    }
+}
+
+/// A gate of a ride provider.
+#[derive(Debug, Clone)]
+pub struct GateVisit {
+    pub page: Page,
+    pub actor: Arc<TerminalActor>,
+}
+
+impl FromRequestParts<AppState> for GateVisit {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
+        let (page, actor) = terminal(parts, state).await?;
+        match actor.terminal.role {
+            TerminalRole::Gate => Ok(Self { page, actor }),
+            TerminalRole::Cashier | TerminalRole::Invoice => Err(PageError::WrongRole),
+        }
+    }
+}
+
+/// Whoever runs the server; anybody else is sent to the operator's door.
+#[derive(Debug, Clone)]
+pub struct OperatorVisit {
+    pub page: Page,
+}
+
+impl FromRequestParts<AppState> for OperatorVisit {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
+        let Visit { page, .. } = Visit::from_request_parts(parts, state).await?;
+        match page.viewer {
+            Viewer::Operator => Ok(Self { page }),
+            Viewer::Nobody | Viewer::Person(_) | Viewer::Terminal(_) | Viewer::Office(_) => Err(PageError::SignIn {
+                at: "/operator/sign-in",
+                next: place_to_return(parts),
+            }),
+        }
+    }
+}
+
+/// A merchant's back office.
+#[derive(Debug, Clone)]
+pub struct OfficeVisit {
+    pub page: Page,
+    pub office: Arc<Office>,
+}
+
+impl FromRequestParts<AppState> for OfficeVisit {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
+        let visit = Visit::from_request_parts(parts, state).await?;
+        match visit.page.viewer.clone() {
+            Viewer::Office(office) => Ok(Self {
+                page: visit.page,
+                office,
+            }),
+            Viewer::Nobody | Viewer::Person(_) | Viewer::Terminal(_) | Viewer::Operator => Err(PageError::SignIn {
+                at: "/office/sign-in",
+                next: place_to_return(parts),
+            }),
         }
     }
 }

@@ -8,12 +8,14 @@ use onescan_platforms::access::{AccessRefusal, PasswordRefusal};
 use onescan_platforms::codes::CreateRefusal;
 use onescan_platforms::error::PlatformError;
 use onescan_platforms::institutions::{ImportProblem, InstitutionRefusal};
-use onescan_platforms::invoicing::IssueRefusal;
+use onescan_platforms::invoicing::ReportRefusal;
 use onescan_platforms::merchants::MerchantRefusal;
 use onescan_platforms::payments::MoveRefusal;
 use onescan_platforms::people::PersonRefusal;
 use onescan_platforms::processing::delivery::InvoiceRefusal;
+use onescan_platforms::processing::issuing::ApplyRefusal;
 use onescan_platforms::profiles::ChooseRefusal;
+use onescan_platforms::ride_codes::{EnrolRefusal, GrantRefusal, IssueRefusal, UploadRefusal};
 use onescan_symbols::SymbolError;
 
 use super::{Code, Problem, ProblemReason};
@@ -82,8 +84,16 @@ impl From<&PaymentRefusal> for Problem {
                 }])
             }
             PaymentRefusal::LimitExceeded { trace } => {
-                let failed = trace.iter().filter(|reason| !reason.holds);
+                let failed = trace.iter().filter(|reason| reason.failed());
                 Self::new(Code::LimitExceeded, detail).reasons(failed.map(ProblemReason::from).collect())
+            }
+            PaymentRefusal::NoConsent { cap } => {
+                let allowed = cap.map(|cap| cap.minor.to_string());
+                Self::new(Code::NoConsent, detail).reasons(vec![ProblemReason {
+                    dimension: Some("consent"),
+                    allowed,
+                    ..ProblemReason::default()
+                }])
             }
             PaymentRefusal::InsufficientFunds => Self::new(Code::InsufficientFunds, detail),
         }
@@ -183,10 +193,23 @@ impl From<InvoiceRefusal> for Problem {
     fn from(refusal: InvoiceRefusal) -> Self {
         match &refusal {
             InvoiceRefusal::NotPaid { .. } => Self::new(Code::WrongState, refusal.to_string()),
-            InvoiceRefusal::Issued(IssueRefusal::Issued(invoice)) => {
+            InvoiceRefusal::Issued(ReportRefusal::Issued(invoice)) => {
                 Self::new(Code::InvoiceIssued, refusal.to_string()).payment(invoice.payment)
             }
+            InvoiceRefusal::Apply(refusal) => of_application(refusal),
         }
+    }
+}
+
+fn of_application(refusal: &ApplyRefusal) -> Problem {
+    match refusal {
+        ApplyRefusal::NotPaid { .. } | ApplyRefusal::NothingLeft => Problem::new(Code::WrongState, refusal.to_string()),
+        ApplyRefusal::NoSetup => Problem::new(Code::NoTaxSetup, refusal.to_string()),
+        ApplyRefusal::Asking { .. } | ApplyRefusal::NoBuyer => {
+            Problem::new(Code::NoInvoiceDetails, refusal.to_string())
+        }
+        ApplyRefusal::Lines(error) => Problem::invalid("lines", error),
+        ApplyRefusal::Content { field, problem } => Problem::invalid(field.clone(), problem),
     }
 }
 
@@ -265,13 +288,38 @@ impl From<MerchantRefusal> for Problem {
     }
 }
 
+impl From<EnrolRefusal> for Problem {
+    fn from(refusal: EnrolRefusal) -> Self {
+        match refusal {
+            EnrolRefusal::Name(error) => Self::invalid("name", error),
+            EnrolRefusal::Key => Self::invalid("public_key", "not a public key of this algorithm"),
+            EnrolRefusal::KeyTaken => Self::new(Code::Taken, refusal.to_string()).field("public_key"),
+            EnrolRefusal::TooMany { .. } => Self::new(Code::WrongState, refusal.to_string()),
+        }
+    }
+}
+
+impl From<IssueRefusal> for Problem {
+    fn from(refusal: IssueRefusal) -> Self {
+        match refusal {
+            IssueRefusal::Unknown => Self::not_found("device"),
+            IssueRefusal::Revoked => Self::new(Code::WrongState, "the device was revoked: enrol it with a new key"),
+            IssueRefusal::Grant(GrantRefusal::Arrears) => Self::new(Code::InArrears, refusal.to_string()),
+        }
+    }
+}
+
+impl From<UploadRefusal> for Problem {
+    fn from(refusal: UploadRefusal) -> Self {
+        match refusal {
+            UploadRefusal::UnknownJournal => Self::not_found("journal of this gate"),
+        }
+    }
+}
+
 /// A policy is sent as a list of rules, one a line.
 pub fn of_policy(error: &PolicyError) -> ProblemReason {
-    let (PolicyError::Shape { line }
-    | PolicyError::UnknownDimension { line, .. }
-    | PolicyError::OperatorMismatch { line, .. }
-    | PolicyError::Value { line, .. }) = error;
-    ProblemReason::field(format!("rules[{}]", line.saturating_sub(1)), error)
+    ProblemReason::field(format!("rules[{}]", error.line().saturating_sub(1)), error)
 }
 
 pub fn of_categories(error: &CategoryError) -> ProblemReason {

@@ -3,21 +3,24 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use onescan_domain::bucket::Bucket;
-use onescan_domain::ids::{InvoiceId, RawId};
-use onescan_domain::invoicing::Invoice;
+use onescan_domain::codes::CodeRecordId;
+use onescan_domain::ids::{InvoiceId, MerchantId, PersonId, RawId};
+use onescan_domain::invoicing::{Invoice, InvoiceKind, InvoiceOrigin, InvoiceState};
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::{ChangeRefusal, PaymentRefusal};
-use onescan_domain::policy::{Dimension, Operator};
+use onescan_domain::policy::{Allowed, Condition, Dimension, Operator, Seen, Verdict};
 use onescan_domain::text::TextError;
 use onescan_platforms::access::{AccessRefusal, PasswordRefusal};
 use onescan_platforms::codes::CreateRefusal;
 use onescan_platforms::error::PlatformError;
 use onescan_platforms::institutions::{ImportProblem, InstitutionRefusal};
-use onescan_platforms::invoicing::IssueRefusal;
+use onescan_platforms::invoicing::ReportRefusal;
+use onescan_platforms::invoicing::draft::DraftError;
 use onescan_platforms::merchants::MerchantRefusal;
 use onescan_platforms::payments::MoveRefusal;
 use onescan_platforms::people::PersonRefusal;
 use onescan_platforms::processing::delivery::InvoiceRefusal;
+use onescan_platforms::processing::issuing::ApplyRefusal;
 use onescan_platforms::profiles::ChooseRefusal;
 
 use super::*;
@@ -127,16 +130,17 @@ fn scans_and_payments_that_are_not_taken() {
 
 #[test]
 fn payments_that_are_refused() {
-    let reason = |holds| Reason {
-        dimension: Dimension::AmountDay,
-        operator: Operator::AtMost,
-        seen: "7000".to_owned(),
-        allowed: "6000".to_owned(),
-        holds,
+    let condition = Condition::new(Dimension::AmountDay, Operator::AtMost, Allowed::Number(6_000));
+    let reason = |verdict| Reason {
+        condition: Arc::new(condition.clone().unwrap()),
+        seen: Some(Seen::Number(7_000)),
+        verdict,
+        negated: false,
+        excused: false,
         left: Some(2_000),
     };
     let limit = PaymentRefusal::LimitExceeded {
-        trace: vec![reason(true), reason(false)],
+        trace: vec![reason(Verdict::Holds), reason(Verdict::Fails)],
     };
     check(&limit, "422 limit-exceeded [amount_day <= 7000 6000 left 2000]");
     let currency = PaymentRefusal::CurrencyMismatch {
@@ -149,6 +153,8 @@ fn payments_that_are_refused() {
         "422 scenario-not-permitted [category 0742]",
     );
     check(&PaymentRefusal::InsufficientFunds, "422 insufficient-funds");
+    let cap = Some(Money::new(500, Currency::CNY));
+    check(&PaymentRefusal::NoConsent { cap }, "422 no-consent [consent 500]");
 }
 
 #[test]
@@ -302,14 +308,56 @@ fn codes_choices_and_invoices_that_are_refused() {
     check(InvoiceRefusal::NotPaid { state: "voided" }, "409 wrong-state");
     let invoice = Invoice {
         id: InvoiceId::new(payment().raw()),
+        kind: InvoiceKind::Invoice,
+        origin: InvoiceOrigin::Reported,
+        state: InvoiceState::Issued,
         payment: payment(),
+        merchant: MerchantId::new(payment().raw()),
+        person: PersonId::new(payment().raw()),
+        record: CodeRecordId::from_stored("r"),
+        member: None,
+        scenario: None,
+        order_number: "1".to_owned(),
+        subject: None,
         profile: None,
+        buyer: None,
+        seller_name: String::new(),
+        setup_version: 0,
+        language: "en".to_owned(),
+        amount: Money::new(1, Currency::EUR),
+        credited_minor: 0,
+        refunds_before: Vec::new(),
         number: None,
+        issued_on: None,
         issued_at: 0,
+        applied_at: 0,
+        attempts: 0,
+        problem: None,
+        red_letter: None,
     };
     check(
-        InvoiceRefusal::Issued(IssueRefusal::Issued(invoice)),
+        InvoiceRefusal::Issued(ReportRefusal::Issued(Box::new(invoice))),
         "409 invoice-issued payment",
+    );
+    check(InvoiceRefusal::Apply(ApplyRefusal::NoSetup), "409 no-tax-setup");
+    check(InvoiceRefusal::Apply(ApplyRefusal::NothingLeft), "409 wrong-state");
+    check(InvoiceRefusal::Apply(ApplyRefusal::NoBuyer), "409 no-invoice-details");
+    check(
+        InvoiceRefusal::Apply(ApplyRefusal::Asking { until: 5 }),
+        "409 no-invoice-details",
+    );
+    let lines = DraftError::Overflow;
+    check(
+        InvoiceRefusal::Apply(lines.into()),
+        "422 invalid-fields field=lines [lines]",
+    );
+    let content = ApplyRefusal::Content {
+        field: "buyer.name".to_owned(),
+        problem: "is missing".to_owned(),
+    };
+    check(
+        InvoiceRefusal::Apply(content),
+        "422 invalid-fields field=buyer.name [buyer.name]",
     );
 }
 

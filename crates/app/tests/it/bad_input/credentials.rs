@@ -78,6 +78,9 @@ on_both! {
             let body = json!({"name": "A name"});
             let body = match operation.name.as_str() {
                 "changeMember" | "issueTerminalKey" => Some(body),
+                "ruleOnTravelApplication" | "addTravelPolicy" | "tryRide" | "replayRides" | "refundRide" => {
+                    mine.body(&app, &operation).await
+                }
                 _ => None,
             };
             let body = body.or(match operation.method {
@@ -214,7 +217,8 @@ on_both! {
         }
         open.sort();
         let expected = [
-            "getProblem", "getVersion", "isAlive", "isReady", "listDimensions", "listProblems", "registerPerson", "signIn"
+            "getProblem", "getVersion", "isAlive", "isReady", "listDimensions", "listProblems", "listRideIssuerKeys",
+            "registerPerson", "signIn"
         ];
         assert_eq!(open, expected);
         assert_eq!(app.row_counts().await, before);

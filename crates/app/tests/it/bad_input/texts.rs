@@ -52,10 +52,36 @@ const WORDS: &[&str] = &[
     "capture",
     "language",
     "initial_code_for",
+    "mode",
+    "step",
+    "logo",
+    "algorithm",
+    "by",
+    "consultation",
+    "first_on",
+    "from_at",
+    "institution_payment",
+    "provider",
+    "ruling",
+    "source",
+    "start_at",
+    "travel_type",
+    "until",
+    "until_on",
+    "valid_from",
+    "valid_until",
 ];
 
 /// Fields whose text is kept and not shown.
-const NOT_SHOWN: &[&str] = &["device", "location", "password", "city", "identity/number", "login"];
+const NOT_SHOWN: &[&str] = &[
+    "device",
+    "location",
+    "password",
+    "city",
+    "identity/number",
+    "login",
+    "refundRide/number",
+];
 
 /// Pointers of the text fields in a body.
 fn fields(body: &Value, at: &str, found: &mut Vec<String>) {
@@ -104,7 +130,8 @@ fn check(operation: &Operation, field: &str, text: &str, answer: &Answer) {
         operation.name,
         text.chars().take(30).collect::<String>()
     );
-    let known = |list: &[&str]| list.iter().any(|name| field.ends_with(name));
+    let place = format!("{}{field}", operation.name);
+    let known = |list: &[&str]| list.iter().any(|name| place.ends_with(name));
     match answer.status.as_u16() {
         200 | 201 => {
             // White text in a field that may be left out is no text.
@@ -144,7 +171,8 @@ on_both! {
         let document = app.get("/openapi.json").send().await.ok(200);
         let mut seen = 0;
         for operation in operations(&app).await {
-            if operation.media_type() != Some("application/json") {
+            // The preview takes what the set-up itself takes, and draws it.
+            if operation.media_type() != Some("application/json") || operation.name == "previewTaxSetup" {
                 continue;
             }
             let body = inventory.body(&app, &operation).await.unwrap();
@@ -153,13 +181,7 @@ on_both! {
             assert_eq!(forgotten(&document, &operation, &all), Vec::<String>::new(), "{}", operation.name);
             for field in &all {
                 for content in texts() {
-                    let mut ids = inventory.ids_for(&operation);
-                    if operation.name == "issueInvoice" {
-                        let code = app.show_user_code(&inventory.person.token, "inventory").await;
-                        let order = app.fresh_text();
-                        let paid = app.paid(&inventory.merchant.cashier_key, &code.digits, 1, &order).await;
-                        ids.insert("payment", text(&paid, "/payment/id").to_owned());
-                    }
+                    let ids = inventory.fresh_ids_for(&app, &operation).await;
                     let mut body = inventory.body(&app, &operation).await.unwrap();
                     *body.pointer_mut(field).unwrap() = content.as_str().into();
                     let owner = inventory.owner(&operation);

@@ -204,6 +204,20 @@ impl Browser {
         self.command(&format!("element/{element}/click"), json!({})).await;
     }
 
+    /// A picture of one element, PNG as base64.
+    pub async fn picture_of(&mut self, selector: &str) -> String {
+        let found = self
+            .command("element", json!({"using": "css selector", "value": selector}))
+            .await;
+        let element = found[ELEMENT].as_str().unwrap();
+        let path = format!("/session/{}/element/{element}/screenshot", self.session);
+        let picture = send(&mut self.client, "GET", &path, None).await;
+        picture
+            .as_str()
+            .unwrap_or_else(|| panic!("no picture: {picture}"))
+            .to_owned()
+    }
+
     /// Presses keys one after the other, wherever the cursor stands.
     pub async fn press(&mut self, keys: &str) {
         let events = |key: char| {

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use onescan_app::config::Config;
+use onescan_app::elsewhere::{Places, Role};
 use onescan_app::wiring::{self, Extras, House};
 use onescan_platforms::env::{Clock, Entropy, Env, Secret};
 use onescan_platforms::payments::{InvariantReport, PaymentStore};
 use onescan_platforms::services::Services;
 use onescan_store::Store;
 use onescan_store::config::DbConfig;
+use onescan_store::documents::Documents;
 use onescan_store::migrate::{MIGRATIONS, Migrator};
 use onescan_store::testing::{POSTGRES_URL, TestDatabase};
 
+use super::arrangement::Arrangement;
 use super::http::Call;
 use super::machine::{FakeClock, SeededEntropy};
 
@@ -32,10 +35,13 @@ pub struct TestApp {
     pub router: Router,
     pub services: Arc<Services>,
     pub store: Arc<Store>,
+    pub documents: Arc<Documents>,
     pub clock: Arc<FakeClock>,
     entropy: Arc<SeededEntropy>,
     /// Removes the data when the last clone is gone.
     database: Arc<TestDatabase>,
+    /// Issued documents lie here.
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// Two shared buckets, so that payer and merchant often lie in different ones and sometimes in the same.
@@ -76,19 +82,23 @@ impl TestApp {
         // The cheapest Argon2 there is: what it protects here is nothing.
         config.passwords.memory_kib = 8;
         config.passwords.passes = 1;
+        let folder = tempfile::tempdir().unwrap();
+        config.data_folder = folder.path().to_owned();
         let store = Arc::new(Store::new(database.db.clone()));
         store.shared_buckets(SHARED_BUCKETS).await.unwrap();
         let entropy = Arc::new(SeededEntropy::new(7));
-        Some(Self::build(engine, config, store, clock, entropy, Arc::new(database)))
+        let database = Arc::new(database);
+        Some(Self::build(engine, config, store, clock, entropy, database, Arc::new(folder)).await)
     }
 
-    fn build(
+    async fn build(
         engine: Engine,
         config: Config,
         store: Arc<Store>,
         clock: Arc<FakeClock>,
         entropy: Arc<SeededEntropy>,
         database: Arc<TestDatabase>,
+        folder: Arc<tempfile::TempDir>,
     ) -> Self {
         let env = Env {
             clock: clock.clone() as Arc<dyn Clock>,
@@ -96,26 +106,50 @@ impl TestApp {
             secret: config.secret.clone().unwrap_or_else(|| Secret::new([7; 32])),
             shared_buckets: SHARED_BUCKETS,
         };
-        let house = House::build(env, store, config.service_settings());
+        let places = Arrangement::of_environment().places(&env, &store, &config).await;
+        let house = House::build(env, store, &config, places).unwrap();
         Self {
             engine,
             router: wiring::router(&config, &house, Extras::default()),
             services: house.services,
             store: house.store,
+            documents: house.documents,
             clock,
             entropy,
             database,
+            folder,
             config,
         }
     }
 
     /// The program as after a restart: nothing in memory is left, the database and the clock go on. `change`: starts with
     /// another configuration.
-    pub fn restarted(&self, change: impl FnOnce(&mut Config)) -> Self {
+    pub async fn restarted(&self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = self.config.clone();
         change(&mut config);
         let (clock, entropy, database) = (self.clock.clone(), self.entropy.clone(), self.database.clone());
-        Self::build(self.engine, config, self.store.clone(), clock, entropy, database)
+        let folder = self.folder.clone();
+        Self::build(
+            self.engine,
+            config,
+            self.store.clone(),
+            clock,
+            entropy,
+            database,
+            folder,
+        )
+        .await
+    }
+
+    /// What stands behind the faces.
+    pub fn house(&self) -> House {
+        House {
+            store: self.store.clone(),
+            services: self.services.clone(),
+            documents: self.documents.clone(),
+            places: Places::default(),
+            role: Role::Whole,
+        }
     }
 
     /// Where the database is, for tests that open it a second time.
@@ -154,6 +188,17 @@ impl TestApp {
     /// Posts the merchants' side of everything paid so far, as the background does a moment after a payment.
     pub async fn settle(&self) {
         while self.store.post_merchant_side(self.now_ms(), 256).await.unwrap() > 0 {}
+    }
+
+    /// Does the invoice work that is due, as the background does.
+    pub async fn work_on_invoices(&self) {
+        self.settle().await;
+        while self.services.processing.work_on_invoices().await.unwrap() > 0 {}
+    }
+
+    /// Matches the taps that are due and makes their orders, as the background does.
+    pub async fn work_on_taps(&self) {
+        while self.services.journeys.work(512).await.unwrap() > 0 {}
     }
 
     /// Every invariant that is broken, in words.

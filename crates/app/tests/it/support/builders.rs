@@ -11,7 +11,7 @@ use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::batch::PayOutcome;
 use onescan_domain::payments::ledger::{Account, Transfer, TransferKind};
 use onescan_domain::policy::Policy;
-use onescan_domain::profiles::{DeliveryChannel, InvoiceProfile, ProfileFields, TitleKind};
+use onescan_domain::profiles::{InvoiceProfile, ProfileFields, TitleKind};
 use onescan_platforms::access::{Actor, Freshness, KeyHolder};
 use onescan_platforms::institutions::{NewInstitution, NewMember};
 use onescan_platforms::merchants::{NewMerchant, NewStore, NewTerminal};
@@ -283,14 +283,8 @@ impl TestApp {
     pub async fn profile(&self, record: &CodeRecord, title: &str, scenarios: &[ScenarioId]) -> InvoiceProfile {
         let new = NewProfile {
             fields: ProfileFields {
-                title_kind: TitleKind::Company,
-                title: title.to_owned(),
                 tax_number: Some("91330106MA2CFLDG4R".to_owned()),
-                address: None,
-                telephone: None,
-                bank_name: None,
-                bank_account: None,
-                channel: DeliveryChannel::Inbox,
+                ..ProfileFields::new(TitleKind::Company, title)
             },
             scenarios: scenarios.to_vec(),
             preferred: false,

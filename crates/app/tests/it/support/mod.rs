@@ -1,6 +1,7 @@
 //! What acceptance tests share: a [`TestApp`] on a database of its own, requests, and builders of who takes part.
 
 pub mod app;
+pub mod arrangement;
 pub mod builders;
 pub mod decoders;
 pub mod http;

@@ -76,14 +76,20 @@ impl Program {
     /// Starts a server and waits until it says that it is ready. `arguments` without `--json`.
     #[track_caller]
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.start_logging(arguments, Stdio::inherit())
+    }
+
+    /// [`Self::start`] with a place for its log.
+    #[track_caller]
+    pub fn start_logging(&self, arguments: &[&str], log: Stdio) -> Running {
         let mut command = self.command(&[arguments, &["--json"]].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut said = String::new();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         for line in lines {
             said.push_str(&line.unwrap());
             if let Ok(said) = serde_json::from_str::<Value>(&said) {
-                let address = said["address"].as_str().unwrap().strip_prefix("http://").unwrap();
+                let address = said["address"].as_str().unwrap().split_once("://").unwrap().1;
                 let address = address.parse().unwrap();
                 return Running { child, said, address };
             }

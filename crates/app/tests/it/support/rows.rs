@@ -56,6 +56,16 @@ impl TestApp {
         rows.iter().map(texts).collect()
     }
 
+    /// Changes rows past every rule, as a fault would; tells how many.
+    pub async fn change_rows(&self, sql: &'static str) -> u64 {
+        let statement: &'static Statement = Box::leak(Box::new(Statement::new("TEST", sql)));
+        let changing = self
+            .store
+            .db()
+            .write(move |tx| Box::pin(tx.execute(statement, Vec::new())));
+        changing.await.unwrap()
+    }
+
     async fn tables(&self) -> &'static Tables {
         let (known, sql) = match self.store.db().engine() {
             Engine::Sqlite => (

@@ -9,7 +9,6 @@ fn local() -> LocalTime {
     LocalTime {
         day: 20_000,
         month: 657,
-        weekday: 5,
         minute: 600,
     }
 }
@@ -191,9 +190,9 @@ fn limits_count_within_the_batch_and_the_code_of_a_refused_payment_is_dead() {
     else {
         panic!()
     };
-    let failed: Vec<_> = trace.iter().filter(|reason| !reason.holds).collect();
+    let failed: Vec<_> = trace.iter().filter(|reason| reason.failed()).collect();
     assert_eq!(
-        (failed.len(), failed[0].dimension.name(), failed[0].left),
+        (failed.len(), failed[0].dimension().name(), failed[0].left),
         (1, "amount_day", Some(2_000))
     );
     // The order number is free again, the code is not.
@@ -252,7 +251,7 @@ fn counters_start_again_with_the_day_and_the_month() {
     let mut row = UsageRow {
         day: 20_000,
         month: 657,
-        used: Usage::default(),
+        used: crate::policy::Usage::default(),
     };
     row.add(500);
     let next_day = row.at(LocalTime { day: 20_001, ..local() });

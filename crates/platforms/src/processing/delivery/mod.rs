@@ -1,5 +1,7 @@
 //! Information delivery: the buyer's details to the merchant, and the invoice's state to everybody.
 
+pub mod documents;
+
 use onescan_domain::codes::{CodeRefusal, CodeStatus, CodeText};
 use onescan_domain::ids::{ChoiceId, PersonId, ProfileId};
 use onescan_domain::invoicing::Invoice;
@@ -8,9 +10,12 @@ use onescan_domain::payments::{PayError, Payment};
 use onescan_domain::profiles::{InvoiceProfile, ProfileChoice};
 
 use super::Processing;
+use super::issuing::ApplyRefusal;
 use super::payment::ScanRefusal;
 use crate::error::Result;
-use crate::invoicing::{Issue, IssueRefusal, Issued, Made};
+use crate::invoicing::draft::InvoiceLine;
+use crate::invoicing::{Issued, Made, ReportRefusal, Reported};
+use crate::merchants::tax::InvoicingMode;
 use crate::payments::{AssertPaid, TerminalFacts};
 use crate::profiles::{ChooseRefusal, ProfileAnswer, ProfileRequest};
 
@@ -39,7 +44,7 @@ pub enum SecondScan {
     },
     Issued {
         payment: Payment,
-        invoice: Invoice,
+        invoice: Box<Invoice>,
     },
 }
 
@@ -49,7 +54,7 @@ pub enum Information {
     Details(Delivered),
     /// The invoice is issued. The details stay to be had, for a terminal that lost the answer which carried them.
     Issued {
-        invoice: Invoice,
+        invoice: Box<Invoice>,
         details: Delivered,
     },
 }
@@ -60,7 +65,9 @@ pub enum InvoiceRefusal {
     #[error("the payment is {state}: only a paid one has an invoice")]
     NotPaid { state: &'static str },
     #[error(transparent)]
-    Issued(#[from] IssueRefusal),
+    Issued(#[from] ReportRefusal),
+    #[error(transparent)]
+    Apply(#[from] ApplyRefusal),
 }
 
 impl Processing {
@@ -78,7 +85,7 @@ impl Processing {
         };
         Ok(match self.choosing.ask(request).await? {
             ProfileAnswer::None => Delivered::None,
-            ProfileAnswer::Settled(profile) => Delivered::Profile(Box::new(profile)),
+            ProfileAnswer::Settled(profile) => Delivered::Profile(profile),
             ProfileAnswer::Asking(choice) => Delivered::Asking { until: choice.until },
         })
     }
@@ -88,7 +95,7 @@ impl Processing {
     pub async fn information(&self, payment: &Payment) -> Result<Information> {
         match self.invoice_of(payment).await? {
             Some(invoice) => Ok(Information::Issued {
-                invoice,
+                invoice: Box::new(invoice),
                 details: self.profile_of(payment).await?,
             }),
             None => self.profile_of(payment).await.map(Information::Details),
@@ -132,24 +139,32 @@ impl Processing {
     }
 
     async fn hand_over(&self, payment: Payment) -> Result<SecondScan> {
-        if let Some(invoice) = self.parts.invoicing.find(vec![payment.id]).await?.pop().flatten() {
+        if let Some(invoice) = self.parts.invoices.find(vec![payment.id]).await?.pop().flatten() {
+            let invoice = Box::new(invoice);
             return Ok(SecondScan::Issued { payment, invoice });
         }
         let profile = self.profile_of(&payment).await?;
         if let Delivered::Profile(chosen) = &profile {
-            let issue = Issue {
-                payment: payment.id,
-                profile: Some(chosen.id),
+            if self.invoicing_mode(payment.merchant).await? != InvoicingMode::Own {
+                // The scan applies; what keeps it from being issued here is told by the application, not by the scan.
+                if let Err(refusal) = self.apply_for_invoice(&payment, &[]).await? {
+                    tracing::info!(payment.id = %payment.id, %refusal, "a second scan applied in vain");
+                }
+                return Ok(SecondScan::Profile { payment, profile });
+            }
+            let report = Reported {
+                payment: payment.clone(),
+                profile: Some((**chosen).clone()),
                 number: None,
             };
-            match self.parts.invoicing.issue(issue).await? {
+            match self.parts.invoices.report(report).await? {
                 Ok(Issued { made: Made::Now, .. }) => {}
                 // Another terminal scanned at the same time and has the details.
                 Ok(Issued {
                     invoice,
                     made: Made::Before,
                 })
-                | Err(IssueRefusal::Issued(invoice)) => return Ok(SecondScan::Issued { payment, invoice }),
+                | Err(ReportRefusal::Issued(invoice)) => return Ok(SecondScan::Issued { payment, invoice }),
             }
         }
         Ok(SecondScan::Profile { payment, profile })
@@ -204,37 +219,45 @@ impl Processing {
         })
     }
 
-    /// The merchant's system tells that it issued the invoice; from now on an information request answers with it.
-    /// Rows S13, S17. Source: S \[77\].
+    /// The merchant's system tells that it issued the invoice, with its number; or, where the merchant's invoices are issued
+    /// here, applies for it. From now on an information request answers with it. Rows S13, S17, S20. Source: S \[77\], \[86\].
     pub async fn issue_invoice(
         &self,
         payment: &Payment,
         number: Option<String>,
+        lines: &[InvoiceLine],
     ) -> Result<Result<Invoice, InvoiceRefusal>> {
         if payment.paid_at().is_none() {
             return Ok(Err(InvoiceRefusal::NotPaid {
                 state: payment.state.name(),
             }));
         }
+        let is_ours = self.invoicing_mode(payment.merchant).await? != InvoicingMode::Own;
+        if number.is_none() && (is_ours || !lines.is_empty()) {
+            return Ok(self
+                .apply_for_invoice(payment, lines)
+                .await?
+                .map_err(InvoiceRefusal::from));
+        }
         let profile = match self.profile_of(payment).await? {
-            Delivered::Profile(profile) => Some(profile.id),
+            Delivered::Profile(profile) => Some(*profile),
             Delivered::None | Delivered::Asking { .. } | Delivered::Later => None,
         };
         let issued = self
             .parts
-            .invoicing
-            .issue(Issue {
-                payment: payment.id,
+            .invoices
+            .report(Reported {
+                payment: payment.clone(),
                 profile,
                 number,
             })
             .await?;
-        Ok(issued.map(|issued| issued.invoice).map_err(InvoiceRefusal::from))
+        Ok(issued.map(|issued| *issued.invoice).map_err(InvoiceRefusal::from))
     }
 
     /// The invoice of a payment, once there is one.
     pub async fn invoice_of(&self, payment: &Payment) -> Result<Option<Invoice>> {
-        Ok(self.parts.invoicing.find(vec![payment.id]).await?.pop().flatten())
+        Ok(self.parts.invoices.find(vec![payment.id]).await?.pop().flatten())
     }
 
     /// The questions a person can still answer. Row S19.

@@ -49,11 +49,7 @@ const SHAPES: &[(&str, &str)] = &[
 /// Spaces, points and hyphens as people write them are dropped and letters made capital; the answer is the number as it
 /// goes on a document.
 pub fn check(text: &str) -> Result<String, VatIdError> {
-    let number: String = text
-        .chars()
-        .filter(|letter| !matches!(letter, ' ' | '.' | '-'))
-        .map(|letter| letter.to_ascii_uppercase())
-        .collect();
+    let number = written(text);
     let country = number
         .get(..2)
         .filter(|letters| letters.bytes().all(|byte| byte.is_ascii_uppercase()));
@@ -71,6 +67,12 @@ pub fn check(text: &str) -> Result<String, VatIdError> {
         let country = country.to_owned();
         Err(VatIdError::Shape { country, shapes })
     }
+}
+
+/// `text` without spaces, points and hyphens, in capitals.
+pub fn written(text: &str) -> String {
+    let letters = text.chars().filter(|letter| !matches!(letter, ' ' | '.' | '-'));
+    letters.map(|letter| letter.to_ascii_uppercase()).collect()
 }
 
 fn fits(number: &str, shape: &str) -> bool {
