@@ -381,17 +381,12 @@ async fn make_person(store: &Store, person: i64) -> Result<(), Failure> {
 }
 
 fn new_code(person: i64, round: i64) -> NewCode {
-    let mut mac = [0; 32];
-    let spread = (person as u64 + 1)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(round as u64);
-    mac[..8].copy_from_slice(&spread.to_be_bytes());
     let created_at = moment(person, round);
     NewCode {
         key: CodeKey {
             bucket: home(person),
             slot: created_at / 1_000,
-            mac,
+            number: person,
         },
         id: code_id(person, round),
         record: record_id(person),

@@ -16,6 +16,7 @@ use onescan_platforms::error::Result;
 
 use crate::decode::{bucket, currency, id, opt_id, parsed, record_id};
 use crate::error::DbError;
+use crate::gather::Group;
 use crate::ledger::write_all;
 use crate::recall::{self, Memory};
 use crate::sql::{Row, Value};
@@ -90,8 +91,8 @@ statements! {
         "select id, name, categories, policy, created_at from scenarios
          where bucket = :bucket and record_id = :record::text order by id";
     INSERT_CODE =
-        "insert into codes (bucket, slot, mac, id, record_id, person_id, member_id, device, address, location,
-         created_at, pay_until) values (:bucket, :slot, :mac::bytea, :id::text, :record::text, :person::text,
+        "insert into codes (bucket, slot, number, id, record_id, person_id, member_id, device, address, location,
+         created_at, pay_until) values (:bucket, :slot, :number, :id::text, :record::text, :person::text,
          :member::text, :device::text, :address::text, :location::text, :created_at, :pay_until)";
     /// Without a previous code in this batch, the latest before it becomes the previous.
     MOVE_DEVICE_ON =
@@ -104,7 +105,7 @@ statements! {
          from codes c
          left join code_devices d on d.bucket = c.bucket and d.record_id = c.record_id and d.person_id = c.person_id
              and d.device = c.device
-         where c.bucket = :bucket and c.slot = :slot and c.mac = :mac::bytea";
+         where c.bucket = :bucket and c.slot = :slot and c.number = :number";
     /// How a member is tied to a record: through the institution, and by name.
     TIE =
         "select m.state, a.member_id from members m
@@ -226,7 +227,7 @@ fn code_parameters(code: &NewCode) -> Vec<Value> {
     params![
         code.key.bucket.number(),
         code.key.slot,
-        code.key.mac,
+        code.key.number,
         code.id.stored(),
         code.record.as_str(),
         access.person.stored(),
@@ -270,17 +271,20 @@ fn device_parameters(codes: &[NewCode]) -> Vec<Vec<Value>> {
     parameters.collect()
 }
 
-async fn insert(tx: &mut Tx, codes: &[NewCode]) -> Result<(), DbError> {
+async fn insert(tx: &mut Tx, codes: &[NewCode]) -> Result<Vec<()>, DbError> {
     let writes = vec![
         Call::each(&INSERT_CODE, codes.iter().map(code_parameters).collect()),
         Call::each(&MOVE_DEVICE_ON, device_parameters(codes)),
     ];
-    write_all(tx, writes).await
+    write_all(tx, writes).await?;
+    Ok(vec![(); codes.len()])
 }
 
 /// One round trip while the records are known; a second one for those that are not.
 async fn load(tx: &mut Tx, known: &Records, keys: &[CodeKey]) -> Result<Vec<Option<LoadedCode>>, DbError> {
-    let sets = keys.iter().map(|key| params![key.bucket.number(), key.slot, key.mac]);
+    let sets = keys
+        .iter()
+        .map(|key| params![key.bucket.number(), key.slot, key.number]);
     let calls = vec![recall::version_call(), Call::each(&LOAD_CODE, sets.collect())];
     let mut found = tx.query_all(calls).await?.into_iter();
     let version = recall::version(&found.next().unwrap_or_default())?;
@@ -511,8 +515,13 @@ impl CodeStore for Store {
     }
 
     async fn insert_codes(&self, codes: Vec<NewCode>) -> Result<()> {
-        let inserting = self.db.write_with(codes, |tx, codes| Box::pin(insert(tx, codes)));
-        Ok(inserting.await?)
+        let lead = async |group: Arc<Group<_, _>>| {
+            let inserting = self
+                .db
+                .write_with(group, |tx, group| Box::pin(insert(tx, group.items())));
+            Ok(inserting.await?)
+        };
+        self.waiting.codes.join(codes, lead).await.map(drop)
     }
 
     async fn load_codes(&self, keys: Vec<CodeKey>) -> Result<Vec<Option<LoadedCode>>> {

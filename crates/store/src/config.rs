@@ -41,7 +41,8 @@ pub struct SqliteConfig {
     pub queue_length: usize,
     /// Writes that may share one commit.
     pub batch_max: usize,
-    /// The write-ahead log is copied back after it grew by this many pages.
+    /// The write-ahead log is copied back after it grew by this many pages. More saves copies of pages that change again
+    /// soon, and makes whoever pays meanwhile wait longer.
     pub checkpoint_pages: u64,
     /// Connections kept open for short reads, and as many for long ones.
     pub read_connections: usize,
@@ -60,7 +61,7 @@ impl SqliteConfig {
             durability: Durability::Full,
             queue_length: 4_096,
             batch_max: 256,
-            checkpoint_pages: 2_000,
+            checkpoint_pages: 4_000,
             read_connections: 4,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 16_384,

@@ -17,6 +17,7 @@ mod decode;
 mod deliveries;
 pub mod documents;
 pub mod error;
+mod gather;
 mod idempotency;
 mod institutions;
 mod invoicing;
@@ -50,6 +51,7 @@ mod writer;
 use std::sync::Arc;
 
 use crate::db::Db;
+use crate::gather::Gathering;
 use crate::statement::Statement;
 
 /// The tables behind the platforms' ports. A handle; clones share the database.
@@ -58,6 +60,15 @@ pub struct Store {
     db: Db,
     records: Arc<codes::Records>,
     profiles: Arc<profiles::OfRecords>,
+    waiting: Arc<Waiting>,
+}
+
+/// What waits for a transaction together.
+#[derive(Debug, Default)]
+struct Waiting {
+    codes: Gathering<onescan_platforms::codes::NewCode, ()>,
+    payments: payments::Payments,
+    rides: payments::Rides,
 }
 
 impl Store {
@@ -68,6 +79,7 @@ impl Store {
             db,
             records: Arc::default(),
             profiles: Arc::default(),
+            waiting: Arc::default(),
         }
     }
 

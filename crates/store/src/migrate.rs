@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0008_profile_fields",
     "0009_usage",
     "0012_sessions_and_calendars",
+    "0016_codes_in_order",
 ];
 
 impl Migration {

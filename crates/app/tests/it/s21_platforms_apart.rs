@@ -80,10 +80,15 @@ async fn apart(app: &TestApp, platform: Platform, manner: Manner) -> (TestApp, A
     let asked = Asked::default();
     let service = elsewhere::router(&house(app, Places::default()), &[platform]);
     let router = mannered(service, manner, asked.clone());
+    (with(app, platform, &served(router).await), asked)
+}
+
+/// Serves these routes on a port of the loopback until the test's runtime ends.
+async fn served(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (with(app, platform, &address), asked)
+    address
 }
 
 /// The app with one platform at an address.
@@ -187,9 +192,7 @@ on_both! {
 
         // A server that has only codes does not offer payments.
         let service = elsewhere::router(&house(&app, Places::default()), &[Platform::Codes]);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let address = served(service).await;
         let said = connection(Platform::Payments, &address).greet().await.unwrap_err();
         assert!(said.ends_with("does not offer payments"), "{said}");
         assert_eq!(connection(Platform::Codes, &address).greet().await.unwrap(), "1.0");
@@ -242,6 +245,37 @@ on_both! {
         let id = key.split_once('.').unwrap().0.parse().unwrap();
         assert!(app.services.access.revoke_key(id).await.unwrap());
         gone.get("/operator").cookie(&cookies).send().await.expect(303);
+    }
+
+    async fn s21_processing_makes_the_codes_itself_while_money_is_elsewhere(app: TestApp) {
+        let cast = app.cast().await;
+        // Codes live elsewhere too, as far as payments are concerned: they ask there before they pay.
+        let codes = Asked::default();
+        let makers = mannered(
+            elsewhere::router(&house(&app, Places::default()), &[Platform::Codes]),
+            Manner::Slow { call: "/permit" },
+            codes.clone(),
+        );
+        let mut places = Places::default();
+        places.add(Platform::Codes, connection(Platform::Codes, &served(makers).await));
+        let payments = Asked::default();
+        let payers = mannered(
+            elsewhere::router(&house(&app, places), &[Platform::Payments]),
+            Manner::Slow { call: "/pay" },
+            payments.clone(),
+        );
+        let processing = with(&app, Platform::Payments, &served(payers).await);
+
+        let digits = processing.own_digits(&cast.person).await;
+        assert_eq!(digits.len(), 18);
+        let asked = |of: &Asked, call: &str| of.lock().unwrap().iter().filter(|(path, _)| path.ends_with(call)).count();
+        assert_eq!(codes.lock().unwrap().len(), 0, "made here, nobody was asked");
+        assert_eq!(asked(&payments, "/pay"), 0);
+
+        let paid = processing.paid(&cast.merchant.cashier_key, &digits, 1_000, "A-1").await;
+        assert_eq!(paid["payment"]["state"], "paid");
+        assert_eq!((asked(&payments, "/pay"), asked(&codes, "/permit")), (1, 1));
+        assert_eq!(asked(&codes, "/create"), 0, "{codes:?}");
     }
 
     async fn s21_a_slow_platform_is_waited_for_and_answers_in_time(app: TestApp) {

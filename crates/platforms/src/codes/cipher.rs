@@ -1,4 +1,4 @@
-//! From (bucket, time slot, random number) to fifteen digits and back, so that every server finds a code's bucket and rows
+//! From (bucket, time slot, number) to fifteen digits and back, so that every server finds a code's bucket and rows
 //! without a look-up, and an outsider sees noise.
 //!
 //! FF1 format-preserving encryption (NIST SP 800-38G) with AES-256 over fifteen decimal digits. The key's number stands in
@@ -17,7 +17,7 @@ pub const SLOTS: i64 = 100_000;
 const SLOTS_AHEAD: i64 = 15;
 const BODIES: u64 = 1_000_000_000_000_000;
 /// Codes that can be told apart in one bucket and slot.
-pub const RANDOMS: u64 = BODIES / BUCKETS as u64 / SLOTS as u64;
+pub const NUMBERS: u64 = BODIES / BUCKETS as u64 / SLOTS as u64;
 
 /// What fifteen digits carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct CodePlace {
     pub bucket: Bucket,
     /// Time slots since 1970.
     pub slot: i64,
-    /// `0..RANDOMS`.
-    pub random: u64,
+    /// `0..NUMBERS`. Neighbours have nothing in common once they are digits.
+    pub number: u64,
 }
 
 pub struct CodeCipher {
@@ -53,8 +53,9 @@ impl CodeCipher {
 
     pub fn encrypt(&self, place: CodePlace) -> CodeText {
         let slot = place.slot.rem_euclid(SLOTS) as u64;
-        let number = (u64::from(place.bucket.number()) * SLOTS as u64 + slot) * RANDOMS + place.random % RANDOMS;
-        CodeText::from_parts(self.prefix, self.ff1.encrypt(number))
+        let slots = u64::from(place.bucket.number()) * SLOTS as u64 + slot;
+        let body = self.ff1.encrypt(slots * NUMBERS + place.number % NUMBERS);
+        CodeText::from_parts(self.prefix, body)
     }
 
     /// `None` when the digits were never made with this key: a foreign prefix or a number outside the places. `now_slot` tells
@@ -63,12 +64,12 @@ impl CodeCipher {
         if code.prefix() != self.prefix {
             return None;
         }
-        let number = self.ff1.decrypt(code.body());
-        let (rest, random) = (number / RANDOMS, number % RANDOMS);
+        let place = self.ff1.decrypt(code.body());
+        let (rest, number) = (place / NUMBERS, place % NUMBERS);
         let bucket = u16::try_from(rest / SLOTS as u64).ok().and_then(Bucket::new)?;
         let latest = now_slot + SLOTS_AHEAD;
         let slot = latest - (latest - (rest % SLOTS as u64) as i64).rem_euclid(SLOTS);
-        Some(CodePlace { bucket, slot, random })
+        Some(CodePlace { bucket, slot, number })
     }
 }
 
@@ -137,7 +138,7 @@ mod tests {
             let place = CodePlace {
                 bucket: Bucket::new((number * 61 % 4096) as u16).unwrap(),
                 slot: 897_000_000 + number as i64 * 311,
-                random: number * 12_007 % RANDOMS,
+                number: number * 12_007 % NUMBERS,
             };
             let code = cipher.encrypt(place);
             for later in [-10, 0, 40, 80_000] {
@@ -170,7 +171,7 @@ mod tests {
         let place = CodePlace {
             bucket: Bucket::new(5).unwrap(),
             slot: 897_000_000,
-            random: 9,
+            number: 9,
         };
         let code = CodeCipher::new(28, &[7; 32]).encrypt(place);
         assert_eq!(CodeCipher::new(27, &[7; 32]).decrypt(&code, place.slot), None);
@@ -180,11 +181,11 @@ mod tests {
     #[test]
     fn s22_neighbouring_codes_do_not_look_alike() {
         let cipher = CodeCipher::new(28, &[7; 32]);
-        let at = |random| {
+        let at = |number| {
             cipher.encrypt(CodePlace {
                 bucket: Bucket::new(5).unwrap(),
                 slot: 897_000_000,
-                random,
+                number,
             })
         };
         let (one, two) = (at(1), at(2));

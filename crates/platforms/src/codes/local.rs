@@ -1,7 +1,7 @@
 //! The service platform inside this process.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aes_siv::KeyInit;
 use aes_siv::siv::Aes128Siv;
@@ -15,13 +15,13 @@ use onescan_domain::ids::{CodeId, InstitutionId, MemberId, PersonId, ScenarioId}
 use onescan_domain::payments::batch::{Permit, PermittedScenario};
 use onescan_domain::policy::Policy;
 
-use super::cipher::{CodeCipher, CodePlace, RANDOMS, SLOT_MS};
+use super::cipher::{CodeCipher, CodePlace, NUMBERS, SLOT_MS};
 use super::{
     Access, Assigned, CodeKey, CodeStore, Codes, CreateRefusal, LoadedCode, LoadedScenario, NewCode, NewHolder,
     NewRecord, PermitRequest, Removed, ServiceCode, SharedPolicy,
 };
 use crate::batch::{Queue, QueueLimits};
-use crate::env::{Env, hex, mac};
+use crate::env::{Env, hex};
 use crate::error::{PlatformError, Result};
 
 /// How a record's id is made. Row S02. Source: S \[24\], \[45\].
@@ -50,14 +50,14 @@ impl Default for CodeSettings {
             queue: QueueLimits {
                 waiting_max: 4_096,
                 batch_max: 256,
-                lanes: 2,
+                lanes: 8,
             },
         }
     }
 }
 
-/// Draws this many times before it gives up on two codes that fell on the same digits.
-const DRAWS_MAX: usize = 5;
+/// Numbers a batch anew this many times before it gives up on a place that another server keeps taking.
+const TRIES_MAX: usize = 5;
 /// Policies kept parsed; beyond that the memory is emptied and filled anew.
 const POLICIES_MAX: usize = 10_000;
 
@@ -65,14 +65,9 @@ pub struct LocalCodes {
     env: Env,
     store: Arc<dyn CodeStore>,
     settings: CodeSettings,
-    keys: Arc<Keys>,
+    cipher: Arc<CodeCipher>,
     making: Queue<Request, ServiceCode>,
     policies: Mutex<HashMap<String, SharedPolicy>>,
-}
-
-struct Keys {
-    cipher: CodeCipher,
-    mac: [u8; 32],
 }
 
 /// A code that is to be made.
@@ -93,16 +88,14 @@ impl std::fmt::Debug for LocalCodes {
 impl LocalCodes {
     /// Starts its queue on the current runtime.
     pub fn new(env: Env, store: Arc<dyn CodeStore>, settings: CodeSettings) -> Self {
-        let keys = Arc::new(Keys {
-            cipher: CodeCipher::new(settings.prefix, &env.secret.derive("codes/digits")),
-            mac: env.secret.derive("codes/stored"),
-        });
+        let cipher = CodeCipher::new(settings.prefix, &env.secret.derive("codes/digits"));
+        let cipher = Arc::new(cipher);
         let maker = Maker {
             env: env.clone(),
             store: store.clone(),
-            keys: keys.clone(),
+            cipher: cipher.clone(),
             windows: settings.windows,
-            drawn: Mutex::default(),
+            numbering: Mutex::default(),
         };
         let maker = Arc::new(maker);
         let making = Queue::start(settings.queue, move |batch| {
@@ -113,7 +106,7 @@ impl LocalCodes {
             env,
             store,
             settings,
-            keys,
+            cipher,
             making,
             policies: Mutex::default(),
         }
@@ -151,7 +144,7 @@ impl LocalCodes {
 
     async fn load(&self, texts: impl Iterator<Item = &CodeText>) -> Result<Vec<Option<LoadedCode>>> {
         let now_slot = self.env.now_ms() / SLOT_MS;
-        let keys: Vec<Option<CodeKey>> = texts.map(|text| self.keys.key_of(text, now_slot)).collect();
+        let keys: Vec<Option<CodeKey>> = texts.map(|text| self.key_of(text, now_slot)).collect();
         let mut loaded = self
             .store
             .load_codes(keys.iter().flatten().cloned().collect())
@@ -161,6 +154,10 @@ impl LocalCodes {
             .iter()
             .map(|key| key.as_ref().and_then(|_| loaded.next().flatten()))
             .collect())
+    }
+
+    fn key_of(&self, text: &CodeText, now_slot: i64) -> Option<CodeKey> {
+        self.cipher.decrypt(text, now_slot).map(CodeKey::from)
     }
 
     fn permit_of(&self, loaded: LoadedCode, request: &PermitRequest) -> Result<Permit> {
@@ -205,14 +202,14 @@ impl LocalCodes {
     }
 }
 
-impl Keys {
-    fn key_of(&self, text: &CodeText, now_slot: i64) -> Option<CodeKey> {
-        let CodePlace { bucket, slot, .. } = self.cipher.decrypt(text, now_slot)?;
-        Some(CodeKey {
-            bucket,
-            slot,
-            mac: mac(&self.mac, &[text.as_str().as_bytes()]),
-        })
+impl From<CodePlace> for CodeKey {
+    fn from(place: CodePlace) -> Self {
+        let number = i64::try_from(place.number).expect("numbers are below NUMBERS");
+        Self {
+            bucket: place.bucket,
+            slot: place.slot,
+            number,
+        }
     }
 }
 
@@ -220,19 +217,26 @@ impl Keys {
 struct Maker {
     env: Env,
     store: Arc<dyn CodeStore>,
-    keys: Arc<Keys>,
+    cipher: Arc<CodeCipher>,
     windows: CodeWindows,
-    /// The latest slot and what was drawn in it, so that a busy bucket does not fall on its own digits again and again.
-    drawn: Mutex<(i64, HashSet<(Bucket, u64)>)>,
+    numbering: Mutex<Numbering>,
+}
+
+/// Codes of a slot and bucket are numbered one after the other, so that their rows lie together, from a random number on,
+/// so that servers do not meet.
+#[derive(Debug, Default)]
+struct Numbering {
+    slot: i64,
+    next: HashMap<Bucket, u64>,
 }
 
 impl Maker {
     async fn make(&self, batch: Vec<Request>) -> Result<Vec<ServiceCode>> {
-        for _ in 0..DRAWS_MAX {
+        for _ in 0..TRIES_MAX {
             let drawn: Vec<(ServiceCode, NewCode)> = batch.iter().map(|request| self.draw(request)).collect();
             let (shown, rows): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
             match self.store.insert_codes(rows).await {
-                Err(error) if error.is_taken("codes_pkey") => {}
+                Err(error) if error.is_taken("codes_pkey") => self.numbering().next.clear(),
                 done => return done.map(|()| shown),
             }
         }
@@ -243,17 +247,12 @@ impl Maker {
         let now = self.env.now_ms();
         let bucket = record.bucket;
         let place = self.new_place(bucket, now / SLOT_MS);
-        let text = self.keys.cipher.encrypt(place);
+        let text = self.cipher.encrypt(place);
         let id = CodeId::new(self.env.id(bucket));
         let shown_until = now + self.windows.shown_ms;
         let pay_until = shown_until + self.windows.grace_ms;
-        let key = CodeKey {
-            bucket,
-            slot: place.slot,
-            mac: mac(&self.keys.mac, &[text.as_str().as_bytes()]),
-        };
         let row = NewCode {
-            key,
+            key: place.into(),
             id,
             record: record.id.clone(),
             access: access.clone(),
@@ -273,18 +272,24 @@ impl Maker {
         )
     }
 
-    /// A place that this server has not drawn in its slot. One of another server's is found out by the store.
+    /// A place that this server has not numbered before. One of another server's is found out by the store.
     fn new_place(&self, bucket: Bucket, slot: i64) -> CodePlace {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        if drawn.0 != slot {
-            *drawn = (slot, HashSet::new());
+        let mut numbering = self.numbering();
+        if numbering.slot != slot {
+            *numbering = Numbering {
+                slot,
+                next: HashMap::new(),
+            };
         }
-        loop {
-            let random = u64::from_be_bytes(self.env.bytes()) % RANDOMS;
-            if drawn.1.len() as u64 >= RANDOMS || drawn.1.insert((bucket, random)) {
-                return CodePlace { bucket, slot, random };
-            }
-        }
+        let start = || u64::from_be_bytes(self.env.bytes());
+        let next = numbering.next.entry(bucket).or_insert_with(start);
+        let number = *next % NUMBERS;
+        *next = number + 1;
+        CodePlace { bucket, slot, number }
+    }
+
+    fn numbering(&self) -> MutexGuard<'_, Numbering> {
+        self.numbering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

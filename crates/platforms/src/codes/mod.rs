@@ -142,14 +142,15 @@ pub enum Removed {
     NotThere,
 }
 
-/// Leads to a code's row: rows lie in time order within their bucket.
+/// Leads to a code's row: rows lie in the order in which a server made them, within their bucket. The digits are this key,
+/// encrypted; they are not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CodeKey {
     pub bucket: Bucket,
     /// The time slot in which it was made, counted from 1970.
     pub slot: i64,
-    /// Keyed hash of the digits; the digits themselves are not stored.
-    pub mac: [u8; 32],
+    /// Tells the codes of a slot apart.
+    pub number: i64,
 }
 
 /// A code to be written.

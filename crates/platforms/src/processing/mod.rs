@@ -53,7 +53,7 @@ impl Default for ProcessingSettings {
             pay_queue: QueueLimits {
                 waiting_max: 2_048,
                 batch_max: 256,
-                lanes: 2,
+                lanes: 8,
             },
             first_policy: "amount <= 100000\namount_day <= 500000\n".to_owned(),
             time_zone: "UTC".to_owned(),

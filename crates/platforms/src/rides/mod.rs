@@ -236,7 +236,7 @@ impl Default for RideSettings {
             queue: QueueLimits {
                 waiting_max: 2_048,
                 batch_max: 256,
-                lanes: 2,
+                lanes: 8,
             },
         }
     }

@@ -25,7 +25,13 @@ use onescan_platforms::payments::{
 };
 
 use crate::Store;
+use crate::gather::Gathering;
 use crate::statement::Statement;
+
+/// Payments that wait.
+pub(crate) type Payments = Gathering<PayCommand, Result<PayOutcome, PayError>>;
+/// Ride payments that wait.
+pub(crate) type Rides = Gathering<RideCommand, RideOutcome>;
 
 /// The statements of this folder, by module.
 pub(crate) static STATEMENTS: &[&[&Statement]] = &[rows::ALL, pay::ALL, changes::ALL, lists::ALL, rides::ALL];

@@ -21,6 +21,7 @@ use super::rows::{
 };
 use crate::decode::id;
 use crate::error::DbError;
+use crate::gather::Group;
 use crate::idempotency;
 use crate::ledger::{self, Postings};
 use crate::sql::{Row, Value};
@@ -58,13 +59,15 @@ type Answers = Vec<Result<PayOutcome, PayError>>;
 
 impl Store {
     pub(super) async fn pay_batch(&self, batch: Vec<PayCommand>, limits: GuardLimits) -> Result<Answers> {
-        let input = Arc::new(batch);
-        idempotency::again_when_taken(|| {
-            let input = Arc::clone(&input);
-            self.db
-                .write_with(input, move |tx, batch| Box::pin(pay_once(tx, batch, limits)))
-        })
-        .await
+        let lead = async |group: Arc<Group<_, _>>| {
+            idempotency::again_when_taken(|| {
+                let input = Arc::clone(&group);
+                self.db
+                    .write_with(input, move |tx, group| Box::pin(pay_once(tx, group.items(), limits)))
+            })
+            .await
+        };
+        self.waiting.payments.join(batch, lead).await
     }
 }
 

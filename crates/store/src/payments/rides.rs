@@ -21,6 +21,7 @@ use onescan_platforms::error::Result;
 use super::rows::{self, INSERT_PAYMENT, PAYMENT, payment_parameters, usage_columns};
 use crate::decode::{id, money, opt_id};
 use crate::error::DbError;
+use crate::gather::Group;
 use crate::ledger::{self, Postings};
 use crate::sql::{Row, Value};
 use crate::tx::{Call, Tx};
@@ -82,12 +83,15 @@ type Latest = BTreeMap<AccountId, Option<PaymentId>>;
 
 impl Store {
     pub(super) async fn pay_ride_batch(&self, batch: Vec<RideCommand>) -> Result<Vec<RideOutcome>> {
-        let input = Arc::new(batch);
-        idempotency::again_when_taken(|| {
-            let input = Arc::clone(&input);
-            self.db.write_with(input, |tx, batch| Box::pin(pay_once(tx, batch)))
-        })
-        .await
+        let lead = async |group: Arc<Group<_, _>>| {
+            idempotency::again_when_taken(|| {
+                let input = Arc::clone(&group);
+                self.db
+                    .write_with(input, |tx, group| Box::pin(pay_once(tx, group.items())))
+            })
+            .await
+        };
+        self.waiting.rides.join(batch, lead).await
     }
 
     pub(super) async fn list_arrears_rows(&self, person: PersonId) -> Result<Vec<Arrears>> {

@@ -67,7 +67,7 @@ fn code(number: i64, device: &str) -> NewCode {
         key: CodeKey {
             bucket: bucket(HOME),
             slot: 100 + number,
-            mac: [number as u8; 32],
+            number,
         },
         id: id(CodeId::new, HOME, number),
         record: CodeRecordId::from_stored("record1"),
