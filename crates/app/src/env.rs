@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use onescan_platforms::env::{Clock, Entropy, Env, Secret, hex};
+use onescan_platforms::env::{Clock, Entropy, Env, IdOrder, Secret, hex};
 
 use crate::config::{Config, secret_bytes};
 
@@ -84,6 +84,7 @@ pub fn system(secret: Secret, shared_buckets: u16) -> Env {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
         secret,
+        ids: IdOrder::default(),
         shared_buckets,
     }
 }

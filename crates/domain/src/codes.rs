@@ -117,6 +117,13 @@ pub struct CodeRecord {
     pub created_at: i64,
 }
 
+impl CodeKind {
+    /// `account` where it is the person's own.
+    pub fn own_account(self, account: AccountId) -> Option<AccountId> {
+        (self == Self::User).then_some(account)
+    }
+}
+
 impl CodeRecord {
     pub fn kind(&self) -> CodeKind {
         match self.holder {

@@ -1,6 +1,6 @@
 //! What use cases take from outside: time, randomness, secrets, and where new tenants live.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::tz::TimeZone;
@@ -40,12 +40,30 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Numbers the ids of one millisecond, so that lists show them in the order in which they were made.
+#[derive(Debug, Clone, Default)]
+pub struct IdOrder(Arc<Mutex<(i64, u32)>>);
+
+impl IdOrder {
+    /// How many ids of this millisecond were made before, where they followed each other.
+    fn next(&self, now_ms: i64) -> u32 {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = if last.0 == now_ms { last.1 } else { 0 };
+        *last = (now_ms, made.wrapping_add(1));
+        made
+    }
+}
+
+/// Of the 68 bits of an id that tell those of a millisecond apart, the lowest are random; the others count.
+const RANDOM_BITS: u32 = 48;
+
 /// Everything of the above in one handle; cheap to clone.
 #[derive(Clone)]
 pub struct Env {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub secret: Secret,
+    pub ids: IdOrder,
     /// How many buckets people and small institutions share; `1..=4096`, fixed when the database is made.
     pub shared_buckets: u16,
 }
@@ -65,7 +83,9 @@ impl Env {
 
     /// A fresh id in `bucket`, wrapped in the caller's kind: `PaymentId::new(env.id(bucket))`.
     pub fn id(&self, bucket: Bucket) -> RawId {
-        RawId::from_parts(self.now_ms(), bucket, u128::from_be_bytes(self.bytes()))
+        let now = self.now_ms();
+        let random = u128::from(u64::from_be_bytes(self.bytes())) & ((1 << RANDOM_BITS) - 1);
+        RawId::from_parts(now, bucket, u128::from(self.ids.next(now)) << RANDOM_BITS | random)
     }
 
     pub fn bytes<const N: usize>(&self) -> [u8; N] {

@@ -128,6 +128,7 @@ statements! {
         "select record_id, person_id from usage_counters where bucket = :bucket
          and (day_minor < 0 or day_count < 0 or week_minor < 0 or week_count < 0 or month_minor < 0 or month_count < 0
              or quarter_minor < 0 or quarter_count < 0 or year_minor < 0 or year_count < 0)
+         union all select id, owner_id from accounts where bucket = :bucket and counters like '% -%'
          order by record_id, person_id limit 20";
     SALES =
         "select t.id, t.payment_id from transfers t

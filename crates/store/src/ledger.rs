@@ -46,12 +46,13 @@ statements! {
         "select ", account_columns!(), " from accounts where bucket = :bucket and id = :id::text {for update}"
     );
     LOCK_PAYER = concat!(
-        "select ", account_columns!(), ", latest_payment_id from accounts
+        "select ", account_columns!(), ", latest_payment_id, counters from accounts
          where bucket = :bucket and id = :id::text {for update}"
     );
     CHANGE_PAYER =
         "update accounts set posted_minor = posted_minor + :posted, held_minor = held_minor + :held,
-         latest_payment_id = :latest::text where bucket = :bucket and id = :id::text";
+         latest_payment_id = :latest::text, counters = coalesce(:counters::text, counters)
+         where bucket = :bucket and id = :id::text";
     CHANGE_BALANCE =
         "update accounts set posted_minor = posted_minor + :posted, held_minor = held_minor + :held
          where bucket = :bucket and id = :id::text";
@@ -197,7 +198,32 @@ pub(crate) struct Postings {
     pub transfers: Vec<Transfer>,
     pub balances: BTreeMap<AccountId, BalanceChange>,
     /// The newest payments of people's own accounts, which move even where no money does.
-    pub latest: BTreeMap<AccountId, PaymentId>,
+    pub latest: BTreeMap<AccountId, Latest>,
+}
+
+/// What a person's own account keeps of its newest payment.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    pub payment: PaymentId,
+    /// The account's counters after it; `None`: as they were.
+    pub counters: Option<String>,
+}
+
+impl Latest {
+    /// A payment that counts in no scenario.
+    pub(crate) fn of(payment: PaymentId) -> Self {
+        let counters = None;
+        Self { payment, counters }
+    }
+}
+
+/// An account that pays, locked.
+#[derive(Debug)]
+pub(crate) struct Payer {
+    pub account: Account,
+    /// People's own accounts keep them.
+    pub latest: Option<PaymentId>,
+    pub counters: Option<String>,
 }
 
 impl Postings {
@@ -254,7 +280,15 @@ impl Postings {
         let payers = self.latest.iter().map(|(id, latest)| {
             let change = self.balances.get(id).copied().unwrap_or_default();
             let (posted, held) = (change.posted_minor, change.held_minor);
-            params![posted, held, latest.stored(), id.bucket().number(), id.stored()]
+            let counters = latest.counters.as_deref();
+            params![
+                posted,
+                held,
+                latest.payment.stored(),
+                counters,
+                id.bucket().number(),
+                id.stored()
+            ]
         });
         [
             Call::each(&CHANGE_PAYER, payers.collect()),
@@ -294,11 +328,8 @@ pub(crate) async fn lock_accounts(tx: &mut Tx, ids: &BTreeSet<AccountId>) -> Res
         .collect()
 }
 
-/// As [`lock_accounts`], with each account's newest payment, which only people's own accounts keep.
-pub(crate) async fn lock_payers(
-    tx: &mut Tx,
-    ids: &BTreeSet<AccountId>,
-) -> Result<Vec<(Account, Option<PaymentId>)>, DbError> {
+/// As [`lock_accounts`], with what people's own accounts keep.
+pub(crate) async fn lock_payers(tx: &mut Tx, ids: &BTreeSet<AccountId>) -> Result<Vec<Payer>, DbError> {
     let call = lock_payers_call(ids);
     let found = tx.query_each(call.statement, call.sets).await?;
     payers(ids, found)
@@ -309,16 +340,16 @@ pub(crate) fn lock_payers_call(ids: &BTreeSet<AccountId>) -> Call {
     Call::each(&LOCK_PAYER, ids.iter().map(account_key).collect())
 }
 
-pub(crate) fn payers(
-    ids: &BTreeSet<AccountId>,
-    found: Vec<Vec<Row>>,
-) -> Result<Vec<(Account, Option<PaymentId>)>, DbError> {
+pub(crate) fn payers(ids: &BTreeSet<AccountId>, found: Vec<Vec<Row>>) -> Result<Vec<Payer>, DbError> {
     let found = ids.iter().zip(found);
     found
         .flat_map(|(account_id, rows)| rows.into_iter().map(|row| (*account_id, row)))
-        .map(|(account_id, row)| {
-            let latest = opt_id(&row, 6, PaymentId::new)?;
-            Ok((account(account_id, row)?, latest))
+        .map(|(account_id, mut row)| {
+            Ok(Payer {
+                latest: opt_id(&row, 6, PaymentId::new)?,
+                counters: row.take_opt_text(7)?,
+                account: account(account_id, row)?,
+            })
         })
         .collect()
 }

@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0009_usage",
     "0012_sessions_and_calendars",
     "0016_codes_in_order",
+    "0017_own_counters",
 ];
 
 impl Migration {

@@ -13,7 +13,7 @@ use onescan_domain::payments::ledger::TransferKind;
 use onescan_domain::policy::Policy;
 use onescan_domain::profiles::{DeliveryChannel, ProfileFields, TitleKind};
 use onescan_platforms::access::{Actor, Freshness, KeyHolder, Passwords};
-use onescan_platforms::env::{Clock, Env};
+use onescan_platforms::env::{Clock, Env, IdOrder};
 use onescan_platforms::institutions::{NewInstitution, NewMember};
 use onescan_platforms::merchants::{NewMerchant, NewStore, NewTerminal};
 use onescan_platforms::payments::{Idempotency, MoveRequest, TerminalFacts};
@@ -82,6 +82,7 @@ pub(super) async fn seed(config: &Config, database: &DbConfig, content: Content)
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy::default()),
         secret: env::secret(config)?,
+        ids: IdOrder::default(),
         shared_buckets: store.shared_buckets(config.database.shared_buckets()).await?,
     };
     let passwords = Passwords::new(env.clone(), config.passwords.memory_kib, config.passwords.passes);

@@ -107,6 +107,8 @@ pub struct UsageKey {
     pub record: CodeRecordId,
     pub scenario: ScenarioId,
     pub person: PersonId,
+    /// The account behind a person's own code, which keeps the counters beside its balance; `None`: an institution's code.
+    pub own: Option<AccountId>,
 }
 
 /// What one [`UsageKey`] has spent.
@@ -487,6 +489,7 @@ impl Permit {
             record: self.record.clone(),
             scenario: scenario.id,
             person: self.person,
+            own: self.kind.own_account(self.account),
         }
     }
 }

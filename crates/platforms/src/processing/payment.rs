@@ -192,6 +192,7 @@ impl Processing {
             record: facts.record.id.clone(),
             scenario: scenario.id,
             person: facts.person,
+            own: facts.record.kind().own_account(facts.record.account),
         };
         let row = self
             .parts
@@ -273,6 +274,7 @@ impl Processing {
             record: record.id.clone(),
             scenario: scenario.id,
             person: trial.person,
+            own: record.kind().own_account(record.account),
         };
         let row = self
             .parts

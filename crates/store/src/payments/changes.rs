@@ -8,7 +8,7 @@ use std::sync::Arc;
 use onescan_domain::codes::{CodeKind, CodeRefusal};
 use onescan_domain::ids::{EventId, PaymentId, RawId, TransferId};
 use onescan_domain::money::Money;
-use onescan_domain::payments::batch::{Event, EventKind, PayOutcome, Replayed, UsageKey};
+use onescan_domain::payments::batch::{Event, EventKind, PayOutcome, Replayed, UsageKey, UsageRow};
 use onescan_domain::payments::ledger::{AccountKind, Phase, Transfer, TransferKind, house_account};
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, PaymentState, Refund};
 use onescan_platforms::error::Result;
@@ -16,8 +16,8 @@ use onescan_platforms::payments::{AssertCommand, Change, ChangeCommand, Changed,
 
 use super::pay::ACTIVE_KEY;
 use super::rows::{
-    self, INSERT_PAYMENT, LOCK_USAGE, PAYMENT, PAYMENT_OF_CODE, PUT_USAGE, payment_columns, payment_parameters,
-    refund_columns, refund_parameters, state_columns, usage_key, usage_parameters,
+    self, INSERT_PAYMENT, LOCK_OWN_USAGE, LOCK_USAGE, OwnCounters, PAYMENT, PAYMENT_OF_CODE, PUT_OWN_USAGE, PUT_USAGE,
+    payment_columns, payment_parameters, refund_columns, refund_parameters, state_columns, usage_key, usage_parameters,
 };
 use crate::decode::id;
 use crate::error::DbError;
@@ -428,17 +428,31 @@ async fn give_back(tx: &mut Tx, payment: &Payment, amount_minor: i64, count: i64
     let Some(scenario) = payment.scenario else {
         return Ok(None);
     };
+    let give_back = |counters: &mut UsageRow| {
+        counters.give_back(payment.local_day, payment.local_month, amount_minor, count);
+    };
+    if let Some(account) = payment.kind.own_account(payment.account) {
+        let account = params![account.bucket().number(), account.stored()];
+        let mut own = OwnCounters::of(tx.query_opt(&LOCK_OWN_USAGE, account.clone()).await?)?;
+        let Some(counters) = own.0.get_mut(&scenario) else {
+            return Ok(None);
+        };
+        give_back(counters);
+        let parameters = [params![own.text()], account].concat();
+        return Ok(Some(Call::one(&PUT_OWN_USAGE, parameters)));
+    }
     let key = UsageKey {
         record: payment.record.clone(),
         scenario,
         person: payment.person,
+        own: None,
     };
     let bucket = payment.id.bucket();
     let Some(row) = tx.query_opt(&LOCK_USAGE, usage_key(bucket, &key)).await? else {
         return Ok(None);
     };
     let mut counters = rows::usage(&row)?;
-    counters.give_back(payment.local_day, payment.local_month, amount_minor, count);
+    give_back(&mut counters);
     Ok(Some(Call::one(&PUT_USAGE, usage_parameters(bucket, &key, &counters))))
 }
 
@@ -504,10 +518,10 @@ async fn assert_once(tx: &mut Tx, command: &AssertCommand) -> Result<Result<PayO
     let subject = payment.id.stored();
     let mut postings = Postings::default();
     let payer = payers.first().filter(|_| payment.kind == CodeKind::User);
-    if let Some((account, _)) = payer {
-        postings.latest.insert(account.id, payment.id);
+    if let Some(payer) = payer {
+        postings.latest.insert(payer.account.id, ledger::Latest::of(payment.id));
     }
-    let previous = payer.and_then(|(_, latest)| *latest);
+    let previous = payer.and_then(|payer| payer.latest);
     let mut writes = vec![
         Call::one(&INSERT_PAYMENT, payment_parameters(payment, previous)),
         idempotency::write(&asked, payment.id.bucket(), subject, payment.created_at),

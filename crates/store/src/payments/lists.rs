@@ -10,7 +10,9 @@ use onescan_domain::payments::{Payment, Refund};
 use onescan_platforms::error::Result;
 use onescan_platforms::payments::{Page, Sale, SalesFilter, SalesTotal};
 
-use super::rows::{self, PAYMENT, PAYMENT_OF_CODE, USAGE, payment_columns, refund_columns, usage_key};
+use super::rows::{
+    self, OWN_USAGE, OwnCounters, PAYMENT, PAYMENT_OF_CODE, USAGE, payment_columns, refund_columns, usage_key,
+};
 use crate::decode::{currency, id, money, opt_id, parsed};
 use crate::error::DbError;
 use crate::ledger::LAST_ID;
@@ -168,9 +170,22 @@ impl Store {
     }
 
     pub(super) async fn load_usage_rows(&self, keys: Vec<UsageKey>, bucket: Bucket) -> Result<Vec<Option<UsageRow>>> {
-        let sets: Vec<_> = keys.iter().map(|key| usage_key(bucket, key)).collect();
-        let found = self.find_each(&USAGE, sets).await?;
-        let counters = found.into_iter().map(|rows| rows.first().map(rows::usage).transpose());
+        let institutions = keys.iter().filter(|key| key.own.is_none());
+        let institutions = institutions.map(|key| usage_key(bucket, key)).collect();
+        let own = keys.iter().filter_map(|key| key.own);
+        let own = own.map(|id| params![id.bucket().number(), id.stored()]).collect();
+        let mut institutions = self.find_each(&USAGE, institutions).await?.into_iter();
+        let mut own = self.find_each(&OWN_USAGE, own).await?.into_iter();
+        let counters = keys.iter().map(|key| match key.own {
+            None => institutions
+                .next()
+                .and_then(|rows| rows.first().map(rows::usage))
+                .transpose(),
+            Some(_) => {
+                let row = own.next().and_then(|mut rows| rows.pop());
+                Ok(OwnCounters::of(row)?.0.get(&key.scenario).copied())
+            }
+        });
         Ok(counters.collect::<Result<_, DbError>>()?)
     }
 

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onescan_domain::bucket::Bucket;
-use onescan_domain::codes::CodeKind;
 use onescan_domain::ids::{AccountId, CodeId, KeyId, MerchantId, PaymentId, TerminalId};
 use onescan_domain::merchants::{GuardLimits, TerminalGuard};
 use onescan_domain::payments::PayError;
@@ -16,7 +15,7 @@ use onescan_domain::payments::batch::{Alarm, Books, Claim, PayCommand, PayOutcom
 use onescan_platforms::error::Result;
 
 use super::rows::{
-    self, INSERT_PAYMENT, LOCK_USAGE, PAYMENT, PAYMENT_OF_CODE, PUT_USAGE, payment_parameters, usage_key,
+    self, INSERT_PAYMENT, LOCK_USAGE, OwnCounters, PAYMENT, PAYMENT_OF_CODE, PUT_USAGE, payment_parameters, usage_key,
     usage_parameters,
 };
 use crate::decode::id;
@@ -51,10 +50,16 @@ statements! {
          :id::text, :kind::text, :person::text, :terminal::text, :payment::text, :created_at)";
 }
 
-/// The counters a batch may move, with the bucket of their record.
+/// The counters of institutions' codes that a batch may move, with the bucket of their record.
 type Counters = BTreeSet<(Bucket, UsageKey)>;
-/// The newest payment of each person's own account in the batch, where the account exists.
-type Latest = BTreeMap<AccountId, Option<PaymentId>>;
+/// What the payers' accounts keep, where the account exists.
+type Kept = BTreeMap<AccountId, KeptByAccount>;
+
+#[derive(Debug)]
+struct KeptByAccount {
+    latest: Option<PaymentId>,
+    counters: OwnCounters,
+}
 type Answers = Vec<Result<PayOutcome, PayError>>;
 
 impl Store {
@@ -79,11 +84,11 @@ impl Store {
 
 async fn pay_once(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<Answers, DbError> {
     let stopwatch = Stopwatch::start();
-    let (mut books, counters, latest) = load(tx, batch, limits).await?;
+    let (mut books, counters, kept) = load(tx, batch, limits).await?;
     let loaded_us = stopwatch.elapsed_us();
     let answers: Answers = batch.iter().map(|command| books.pay(command)).collect();
     let decided_us = stopwatch.elapsed_us();
-    ledger::write_all(tx, writes(&mut books, counters, latest)).await?;
+    ledger::write_all(tx, writes(&mut books, counters, kept)).await?;
     tracing::trace!(
         commands = batch.len(),
         load_us = loaded_us,
@@ -96,7 +101,7 @@ async fn pay_once(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Res
 
 /// Every row that [`Books`] asks for, each key once, however many commands share it. One round trip; a second one only for
 /// repeats. The payers come first: whoever waits for them reads everything else as it stands afterwards.
-async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<(Books, Counters, Latest), DbError> {
+async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<(Books, Counters, Kept), DbError> {
     let keys = Keys::of(batch);
     let mut found = tx.query_all(keys.calls()).await?.into_iter();
     let mut next = || found.next().unwrap_or_default();
@@ -107,10 +112,16 @@ async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<
         guard_limits: limits,
         ..Books::default()
     };
-    let mut latest = Latest::new();
-    for (account, payment) in ledger::payers(&keys.accounts, payers)? {
-        latest.insert(account.id, payment);
-        books.accounts.insert(account.id, account);
+    let mut kept = Kept::new();
+    for payer in ledger::payers(&keys.accounts, payers)? {
+        let counters = OwnCounters::parse(payer.counters.as_deref().unwrap_or_default())?;
+        let latest = payer.latest;
+        kept.insert(payer.account.id, KeptByAccount { latest, counters });
+        books.accounts.insert(payer.account.id, payer.account);
+    }
+    for (account, key) in &keys.own {
+        let counted = kept.get(account).and_then(|kept| kept.counters.0.get(&key.scenario));
+        books.usage.extend(counted.map(|row| (key.clone(), *row)));
     }
     for ((_, key), row) in pairs(&keys.counters, usage) {
         books.usage.insert(key.clone(), rows::usage(&row)?);
@@ -131,13 +142,14 @@ async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<
         books.payments.insert(payment.id, payment);
     }
     load_repeated(tx, &mut books).await?;
-    Ok((books, keys.counters, latest))
+    Ok((books, keys.counters, kept))
 }
 
 /// What a batch looks up, sorted.
 struct Keys<'c> {
     accounts: BTreeSet<AccountId>,
     counters: Counters,
+    own: BTreeSet<(AccountId, UsageKey)>,
     terminals: BTreeSet<TerminalId>,
     keys: BTreeSet<KeyId>,
     answers: BTreeSet<(KeyId, &'c str)>,
@@ -148,11 +160,21 @@ struct Keys<'c> {
 impl<'c> Keys<'c> {
     fn of(batch: &'c [PayCommand]) -> Self {
         let permits = || batch.iter().filter_map(|command| command.permit.as_ref());
-        let counter = |command: &PayCommand| Some((command.bucket(), command.usage_key()?));
+        let (mut own, mut counters) = (BTreeSet::new(), Counters::new());
+        for (bucket, key) in batch
+            .iter()
+            .filter_map(|command| Some((command.bucket(), command.usage_key()?)))
+        {
+            match key.own {
+                Some(account) => drop(own.insert((account, key))),
+                None => drop(counters.insert((bucket, key))),
+            }
+        }
         let code = |command: &PayCommand| Some((command.bucket(), command.permit.as_ref()?.code));
         Self {
             accounts: permits().map(|permit| permit.account).collect(),
-            counters: batch.iter().filter_map(counter).collect(),
+            counters,
+            own,
             terminals: batch.iter().map(|command| command.terminal).collect(),
             keys: batch.iter().map(|command| command.key).collect(),
             answers: batch
@@ -237,17 +259,26 @@ async fn load_repeated(tx: &mut Tx, books: &mut Books) -> Result<(), DbError> {
 
 /// Takes the batch's writes out of the books. The operator's own accounts come last: they are the ones that other
 /// batches wait for.
-fn writes(books: &mut Books, counters: Counters, mut latest: Latest) -> Vec<Call> {
+fn writes(books: &mut Books, counters: Counters, mut kept: Kept) -> Vec<Call> {
     let decided = std::mem::take(&mut books.writes);
+    for key in &decided.usage {
+        if let Some(account) = key.own.and_then(|account| kept.get_mut(&account))
+            && let Some(row) = books.usage.get(key)
+        {
+            account.counters.0.insert(key.scenario, *row);
+        }
+    }
     let mut moved_on = BTreeMap::new();
     let mut payments = Vec::with_capacity(decided.payments.len());
     for payment in &decided.payments {
-        let newest = latest
-            .get_mut(&payment.account)
-            .filter(|_| payment.kind == CodeKind::User);
-        let previous = newest.and_then(|newest| {
-            moved_on.insert(payment.account, payment.id);
-            newest.replace(payment.id)
+        let own = payment.kind.own_account(payment.account);
+        let previous = own.and_then(|account| kept.get_mut(&account)).and_then(|kept| {
+            let latest = ledger::Latest {
+                payment: payment.id,
+                counters: Some(kept.counters.text()),
+            };
+            moved_on.insert(payment.account, latest);
+            kept.latest.replace(payment.id)
         });
         payments.push(payment_parameters(payment, previous));
     }

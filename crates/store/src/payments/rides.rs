@@ -139,9 +139,9 @@ async fn lock_accounts(tx: &mut Tx, batch: &[RideCommand], books: &mut RideBooks
         accounts.extend(candidates.map(|candidate| candidate.account));
     }
     let mut latest = Latest::new();
-    for (account, payment) in ledger::lock_payers(tx, &accounts).await? {
-        latest.insert(account.id, payment);
-        books.accounts.insert(account.id, account);
+    for payer in ledger::lock_payers(tx, &accounts).await? {
+        latest.insert(payer.account.id, payer.latest);
+        books.accounts.insert(payer.account.id, payer.account);
     }
     Ok(latest)
 }
@@ -232,10 +232,14 @@ fn writes(books: &mut RideBooks, mut latest: Latest) -> Vec<Call> {
 }
 
 /// The payment before this one on a person's own account, which this one follows in the chain.
-fn chain(payment: &Payment, latest: &mut Latest, moved_on: &mut BTreeMap<AccountId, PaymentId>) -> Option<PaymentId> {
+fn chain(
+    payment: &Payment,
+    latest: &mut Latest,
+    moved_on: &mut BTreeMap<AccountId, ledger::Latest>,
+) -> Option<PaymentId> {
     let newest = latest.get_mut(&payment.account);
     let newest = newest.filter(|_| payment.kind == CodeKind::User)?;
-    moved_on.insert(payment.account, payment.id);
+    moved_on.insert(payment.account, ledger::Latest::of(payment.id));
     newest.replace(payment.id)
 }
 
@@ -258,9 +262,10 @@ async fn settle_once(
     let refused = params![owed.payment.bucket().number(), owed.payment.stored()];
     let refused = rows::payment(tx.query_one(&PAYMENT, refused).await?)?;
     let locked = ledger::lock_payers(tx, &BTreeSet::from([refused.account])).await?;
-    let Some((account, newest)) = locked.into_iter().next() else {
+    let Some(payer) = locked.into_iter().next() else {
         return Ok(Err(SettleRefusal::NothingOwed));
     };
+    let (account, newest) = (payer.account, payer.latest);
     let (needed, asked) = (owed.amount, owed.amount.currency);
     if account.currency != asked {
         let account = account.currency;
@@ -311,7 +316,7 @@ async fn settle_once(
     ];
     let mut postings = Postings::default();
     postings.add(transfer, 0);
-    postings.latest.insert(account.id, ids.payment);
+    postings.latest.insert(account.id, ledger::Latest::of(ids.payment));
     let mut writes = vec![
         Call::one(&SETTLE_CLAIM, claim),
         Call::one(&SETTLE_ARREARS, settled),

@@ -1,5 +1,7 @@
 //! Payments, refunds and counters as rows. The order of the columns stands here once.
 
+use std::collections::BTreeMap;
+
 use onescan_domain::bucket::Bucket;
 use onescan_domain::codes::CodeKind;
 use onescan_domain::ids::{
@@ -119,6 +121,11 @@ statements! {
         "select ", usage_columns!(), " from usage_counters where bucket = :bucket and record_id = :record::text
          and scenario_id = :scenario::text and person_id = :person::text {for update}"
     );
+    pub(super) OWN_USAGE = "select counters from accounts where bucket = :bucket and id = :account::text";
+    pub(super) LOCK_OWN_USAGE =
+        "select counters from accounts where bucket = :bucket and id = :account::text {for update}";
+    pub(super) PUT_OWN_USAGE =
+        "update accounts set counters = :counters::text where bucket = :bucket and id = :account::text";
     pub(super) PUT_USAGE = concat!(
         "insert into usage_counters (bucket, record_id, scenario_id, person_id, ", usage_columns!(), ")
          values (:bucket, :record::text, :scenario::text, :person::text, :day, :day_minor, :day_count, :month, \
@@ -129,6 +136,72 @@ statements! {
          week_count = excluded.week_count, quarter_minor = excluded.quarter_minor,
          quarter_count = excluded.quarter_count, year_minor = excluded.year_minor, year_count = excluded.year_count"
     );
+}
+
+/// What a person's own account keeps beside its balance: the counters of the person's own code by scenario, so that a
+/// payment changes one row of its payer. In the column a line a scenario: its id, then what [`usage_columns`] names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OwnCounters(pub(super) BTreeMap<ScenarioId, UsageRow>);
+
+impl OwnCounters {
+    /// `row`: of [`OWN_USAGE`] or [`LOCK_OWN_USAGE`].
+    pub(super) fn of(row: Option<Row>) -> Result<Self, DbError> {
+        let text = row.map(|mut row| row.take_opt_text(0)).transpose()?.flatten();
+        Self::parse(text.as_deref().unwrap_or_default())
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, DbError> {
+        let lines = text
+            .lines()
+            .map(|line| Self::line(line).ok_or_else(|| wrong(0, "counters")));
+        lines.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn line(line: &str) -> Option<(ScenarioId, UsageRow)> {
+        let (scenario, numbers) = line.split_once(' ')?;
+        let scenario = ScenarioId::from_stored(scenario).ok()?;
+        let mut numbers = numbers.split(' ').map(str::parse::<i64>);
+        let mut next = || numbers.next()?.ok();
+        let mut row = UsageRow {
+            day: next()?.try_into().ok()?,
+            ..UsageRow::default()
+        };
+        (row.used.day_minor, row.used.day_count) = (next()?, next()?);
+        row.month = next()?.try_into().ok()?;
+        let used = &mut row.used;
+        (used.month_minor, used.month_count) = (next()?, next()?);
+        (used.week_minor, used.week_count) = (next()?, next()?);
+        (used.quarter_minor, used.quarter_count) = (next()?, next()?);
+        (used.year_minor, used.year_count) = (next()?, next()?);
+        Some((scenario, row))
+    }
+
+    /// Without the scenarios that were last paid in more than a year before another: they count for nothing any more.
+    pub(super) fn text(&self) -> String {
+        use std::fmt::Write;
+        let newest = self.0.values().map(|row| row.month).max().unwrap_or_default();
+        let live = self.0.iter().filter(|(_, row)| newest - row.month <= 12);
+        let mut text = String::with_capacity(96 * self.0.len());
+        for (scenario, UsageRow { day, month, used }) in live {
+            writeln!(
+                text,
+                "{} {day} {} {} {month} {} {} {} {} {} {} {} {}",
+                scenario.stored(),
+                used.day_minor,
+                used.day_count,
+                used.month_minor,
+                used.month_count,
+                used.week_minor,
+                used.week_count,
+                used.quarter_minor,
+                used.quarter_count,
+                used.year_minor,
+                used.year_count
+            )
+            .expect("writing to a String cannot fail");
+        }
+        text
+    }
 }
 
 /// `row`: [`payment_columns`].
@@ -348,6 +421,8 @@ pub(super) fn usage_key(bucket: Bucket, key: &UsageKey) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use onescan_domain::bucket::Bucket;
     use onescan_domain::codes::CodeRecordId;
     use onescan_domain::ids::RawId;
@@ -357,6 +432,38 @@ mod tests {
 
     fn raw(number: i64) -> RawId {
         RawId::from_parts(number, Bucket::new(9).unwrap(), number as u128)
+    }
+
+    #[test]
+    fn an_account_s_counters_come_back_as_they_were_written() {
+        let row = |month: i32| UsageRow {
+            day: month * 30,
+            month,
+            used: Usage {
+                day_minor: 1,
+                day_count: 2,
+                month_minor: 3,
+                month_count: 4,
+                week_minor: 5,
+                week_count: 6,
+                quarter_minor: 7,
+                quarter_count: 8,
+                year_minor: 9,
+                year_count: 10,
+            },
+        };
+        let scenario = |number| ScenarioId::new(raw(number));
+        let own = OwnCounters([(scenario(1), row(24_300)), (scenario(2), row(24_312))].into());
+        assert_eq!(OwnCounters::parse(&own.text()).unwrap(), own);
+        let newer = OwnCounters([(scenario(1), row(24_300)), (scenario(2), row(24_313))].into());
+        let kept = OwnCounters::parse(&newer.text()).unwrap();
+        assert_eq!(
+            kept.0.into_keys().collect::<Vec<_>>(),
+            [scenario(2)],
+            "a year and more ago"
+        );
+        assert_eq!(OwnCounters::parse("").unwrap(), OwnCounters::default());
+        OwnCounters::parse("nonsense").unwrap_err();
     }
 
     #[test]

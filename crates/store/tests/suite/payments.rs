@@ -203,6 +203,7 @@ async fn limits_hold_when_many_pay_at_once() {
             record: onescan_domain::codes::CodeRecordId::from_stored("record1"),
             scenario: id(onescan_domain::ids::ScenarioId::new, HOME, 1),
             person: person(1),
+            own: Some(account(1)),
         };
         let rows = case.store.load_usage(vec![usage], bucket(HOME)).await.unwrap();
         let used = rows[0].unwrap().used;

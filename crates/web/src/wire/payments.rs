@@ -373,7 +373,13 @@ mirrored! {
         /// Sum of what is held.
         held_minor: i64,
     }
-    UsageKey as UsageKeyForm { record: CodeRecordId, scenario: ScenarioId, person: PersonId }
+    UsageKey as UsageKeyForm {
+        record: CodeRecordId,
+        scenario: ScenarioId,
+        person: PersonId,
+        /// The account behind a person's own code.
+        own: Option<AccountId>,
+    }
     UsageRow as UsageRowForm { day: i32, month: i32, used: Usage }
     Usage as UsageForm {
         day_minor: i64,

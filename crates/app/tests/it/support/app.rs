@@ -8,7 +8,7 @@ use axum::http::Method;
 use onescan_app::config::Config;
 use onescan_app::elsewhere::{Places, Role};
 use onescan_app::wiring::{self, Extras, House};
-use onescan_platforms::env::{Clock, Entropy, Env, Secret};
+use onescan_platforms::env::{Clock, Entropy, Env, IdOrder, Secret};
 use onescan_platforms::payments::{InvariantReport, PaymentStore};
 use onescan_platforms::services::Services;
 use onescan_store::Store;
@@ -104,6 +104,7 @@ impl TestApp {
             clock: clock.clone() as Arc<dyn Clock>,
             entropy: entropy.clone() as Arc<dyn Entropy>,
             secret: config.secret.clone().unwrap_or_else(|| Secret::new([7; 32])),
+            ids: IdOrder::default(),
             shared_buckets: SHARED_BUCKETS,
         };
         let places = Arrangement::of_environment().places(&env, &store, &config).await;
