@@ -6,6 +6,7 @@
 //! other busy programs is told as such. SPEED: the goals are those of the table in [`report`].
 
 mod apart;
+mod bill;
 mod documents;
 mod http;
 mod load;
@@ -93,6 +94,10 @@ impl Options {
     fn wants(&self, row: Row) -> bool {
         let name = row.to_string();
         self.rows.is_empty() || self.rows.iter().any(|text| name.contains(text.as_str()))
+    }
+
+    fn billed_rides(&self) -> usize {
+        if self.quick { bill::RIDES_QUICK } else { bill::RIDES }
     }
 
     fn pgbench_scale(&self) -> usize {
@@ -410,10 +415,15 @@ impl<'o> Run<'o> {
         self.report.add(row, sample);
     }
 
-    /// Memory after the load, and what survives a kill in the middle of it.
+    /// Memory after the load, one large bill, and what survives a kill in the middle of a load.
     fn finish(&mut self) -> Result<()> {
         for site in &mut self.sites {
             self.report.memory.push(site.memory()?);
+            if self.options.wants(Row::Bill { engine: site.engine }) {
+                let billed = site.bill(self.options.billed_rides())?;
+                eprintln!("{billed:?}");
+                self.report.bills.push(billed);
+            }
             self.report.checks.push(site.kill_in_mid_load(ANSWERS_BEFORE_KILL)?);
             self.report.checks.push(site.verify()?);
         }

@@ -137,11 +137,12 @@ async fn work_on_taps(house: House) -> Result<()> {
     Ok(())
 }
 
-/// Begins the bills whose period is over, gathers their rides and has them invoiced, until nothing is due.
+/// Begins the bills whose period is over, gathers their rides, has them invoiced and sent, until nothing is due.
 async fn work_on_bills(house: House) -> Result<()> {
     let bills = &house.services.bills;
     bills.close_due().await?;
     while bills.work().await? > 0 {}
+    while bills.deliver().await? > 0 {}
     Ok(())
 }
 

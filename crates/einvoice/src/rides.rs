@@ -9,7 +9,7 @@ use onescan_domain::money::{Currency, Money};
 
 use crate::date::{LocalMinute, Period};
 use crate::decimal::Decimal;
-use crate::invoice::{Attachment, Invoice, Line, MediaType, Vat};
+use crate::invoice::{Attachment, Invoice, Kind, Line, MediaType, Vat};
 
 /// Names of a line's item attributes, the same in every document.
 pub mod attribute {
@@ -72,6 +72,7 @@ pub enum RidesError {
 }
 
 /// `head` with a line for each ride in the order given, numbered from 1, the period from the first day to the last, and the list attached.
+/// On a credit note what is given back is positive.
 ///
 /// Lines and period of `head` are replaced; its attachments stay, and the list comes last. Refuses in this order: `Empty`,
 /// then for the first ride that is wrong `EndsBeforeStart`, `Amount`.
@@ -81,9 +82,16 @@ pub fn invoice_of_rides(head: Invoice, rides: &[Ride], texts: &RideTexts) -> Res
         return Err(RidesError::Empty);
     };
     let decimals = head.currency.decimals();
+    let positive = match head.kind {
+        Kind::Invoice => Side::Charge,
+        Kind::CreditNote { .. } => Side::Credit,
+    };
     let lines = rides.iter().zip(1_u32..);
     let lines: Result<Vec<Line>, RidesError> = lines
-        .map(|(ride, number)| line_of(ride, &number.to_string(), decimals, texts))
+        .map(|(ride, number)| {
+            let quantity = Decimal::whole(if ride.side == positive { 1 } else { -1 });
+            line_of(ride, &number.to_string(), quantity, decimals, texts)
+        })
         .collect();
     let mut invoice = head;
     invoice.lines = lines?;
@@ -98,15 +106,15 @@ pub fn invoice_of_rides(head: Invoice, rides: &[Ride], texts: &RideTexts) -> Res
     Ok(invoice)
 }
 
-fn line_of(ride: &Ride, id: &str, decimals: u8, texts: &RideTexts) -> Result<Line, RidesError> {
+fn line_of(ride: &Ride, id: &str, quantity: Decimal, decimals: u8, texts: &RideTexts) -> Result<Line, RidesError> {
     if ride.ended_at.minutes_since_1970() < ride.started_at.minutes_since_1970() {
         return Err(RidesError::EndsBeforeStart { id: ride.id.clone() });
     }
     let amount = Decimal::new(ride.amount_minor, decimals).filter(|amount| !amount.is_negative());
     let amount = amount.ok_or_else(|| RidesError::Amount { id: ride.id.clone() })?;
-    let (name, quantity) = match ride.side {
-        Side::Charge => (&texts.item, Decimal::ONE),
-        Side::Credit => (&texts.credit, Decimal::whole(-1)),
+    let name = match ride.side {
+        Side::Charge => &texts.item,
+        Side::Credit => &texts.credit,
     };
     let mut line = Line::new(id, name, quantity, amount, ride.vat);
     line.description = Some(sentence(ride));
@@ -166,9 +174,18 @@ fn kilometres(distance_m: u32) -> String {
 
 /// RFC 4180, UTF-8, one ride a line; the first line names the columns. What is given back is negative.
 pub fn list(rides: &[Ride], currency: Currency) -> String {
-    let mut list = String::from(
-        "ride_id,started_at,started_in,ended_at,ended_in,distance_m,passenger,vehicle,cost_centre,amount\r\n",
-    );
+    let mut list = list_head().to_owned();
+    list_rows(&mut list, rides, currency);
+    list
+}
+
+/// The names of the columns.
+pub fn list_head() -> &'static str {
+    "ride_id,started_at,started_in,ended_at,ended_in,distance_m,passenger,vehicle,cost_centre,amount\r\n"
+}
+
+/// More lines of a list that is written page by page.
+pub fn list_rows(list: &mut String, rides: &[Ride], currency: Currency) {
     for ride in rides {
         let fields = [
             ride.id.clone(),
@@ -191,7 +208,6 @@ pub fn list(rides: &[Ride], currency: Currency) -> String {
         list.push_str(&Money::new(signed, currency).to_decimal());
         list.push_str("\r\n");
     }
-    list
 }
 
 /// Quoted where a separator, quote or line end asks for it. What a spreadsheet would take for a formula gets an
@@ -288,6 +304,28 @@ mod tests {
         assert_eq!(invoice.lines[1].name, "Refund of a taxi ride");
         let list = String::from_utf8(invoice.attachments[0].content.clone()).unwrap();
         assert!(list.ends_with(",-2.05\r\n"), "{list}");
+    }
+
+    #[test]
+    fn r09_a_credit_note_gives_back_what_stands_on_it() {
+        let mut back = ride("a", minute(2, 8, 5), minute(2, 8, 31));
+        (back.side, back.amount_minor) = (Side::Credit, 205);
+        let mut head = invoice_with(Prices::Gross, "CNY", vec![]);
+        head.kind = Kind::CreditNote {
+            original: crate::invoice::Original {
+                number: "2026-1".to_owned(),
+                issued_on: None,
+            },
+        };
+        let texts = RideTexts {
+            item: "Taxi ride".to_owned(),
+            credit: "Refund of a taxi ride".to_owned(),
+            list: "All rides".to_owned(),
+        };
+        let note = invoice_of_rides(head, &[back], &texts).unwrap();
+        assert_eq!(crate::Totals::of(&note).unwrap().gross, 205);
+        assert_eq!(note.lines[0].name, "Refund of a taxi ride");
+        assert!(note.attachments[0].content.ends_with(b",-2.05\r\n"));
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Services {
             invoicing: invoicing.clone(),
             invoices: invoices.clone(),
             taxes: taxes.clone(),
-            mailer: ports.mailer,
+            mailer: ports.mailer.clone(),
             people: people.clone(),
             institutions: institutions.clone(),
             merchants: merchants.clone(),
@@ -204,6 +204,7 @@ impl Services {
             taxes: taxes.clone(),
             institutions: institutions.clone(),
             merchants: merchants.clone(),
+            mailer: ports.mailer,
         };
         let bills = Bills::new(env.clone(), ports.bills, billing);
         let rides = Rides::new(env.clone(), ports.rides, riding, settings.rides);

@@ -187,12 +187,30 @@ statements! {
          where b.bucket = :bucket and (b.rides <> coalesce(r.rides, 0) or b.charged_minor <> coalesce(r.minor, 0)
              or b.credited_minor <> coalesce(c.minor, 0))
          order by b.id limit 20";
+    CREDIT_NOTES =
+        "select n.id, n.corrects from ride_bills n
+         left join ride_bills b on b.bucket = n.bucket and b.id = n.corrects
+         left join (select corrects, sum(credited_minor) as minor from ride_bills
+             where bucket = :bucket and corrects is not null group by corrects) s on s.corrects = n.corrects
+         where n.bucket = :bucket and n.corrects is not null and (b.id is null or b.state <> 'issued'
+             or b.institution_id <> n.institution_id or b.merchant_id <> n.merchant_id or b.currency <> n.currency
+             or s.minor > b.charged_minor - b.credited_minor
+             or exists (select 1 from ride_bill_credits c join ride_orders o on o.bucket = c.bucket and o.id = c.order_id
+                 where c.bucket = n.bucket and c.bill_id = n.id and coalesce(o.bill_id, '') <> n.corrects))
+         order by n.id limit 20";
     INVOICE_DOCUMENTS_ALL_BUCKETS =
         "select i.id, i.number, i.amount_minor, i.currency from invoices i
          left join documents d on d.merchant_id = i.merchant_id and d.number = i.number
          where i.origin = 'platform' and i.state in ('issued', 'credited') and (d.number is null
              or d.gross_minor <> i.amount_minor or d.currency <> i.currency)
          order by i.id limit 20";
+    BILL_DOCUMENTS_ALL_BUCKETS =
+        "select b.id, b.number, b.charged_minor - b.credited_minor, b.currency from ride_bills b
+         left join documents d on d.merchant_id = b.merchant_id and d.number = b.number
+         where b.state = 'issued' and (d.number is null or d.currency <> b.currency
+             or d.gross_minor <> abs(b.charged_minor - b.credited_minor)
+             or (d.original_key is null) <> (b.corrects is null))
+         order by b.id limit 20";
     FILES_ALL_BUCKETS =
         "select f.bucket, f.sha256, f.document_key, f.format, f.bytes from document_files f
          where f.sha256 > :after::text order by f.sha256 limit :limit";
@@ -376,6 +394,12 @@ const IN_BUCKET: &[Invariant] = &[
         "bill {0} says {1} rides, {3} charged and {5} credited; there are {2}, {4} and {6}",
     ),
     invariant(
+        "bill_credit_notes",
+        "a credit note gives back rides of the invoiced bill it names, and all of a bill's together no more than its invoice",
+        &CREDIT_NOTES,
+        "credit note {0} does not go with bill {1}",
+    ),
+    invariant(
         "suspense",
         "nothing lies unexplained on a suspense account",
         &SUSPENSE,
@@ -396,6 +420,12 @@ const ACROSS: &[Invariant] = &[
         "every invoice that was issued here has its document over that amount",
         &INVOICE_DOCUMENTS_ALL_BUCKETS,
         "invoice {0}, number {1} over {2} {3}, has no such document",
+    ),
+    invariant(
+        "bill_documents",
+        "every bill that is issued has its document over what its rides come to",
+        &BILL_DOCUMENTS_ALL_BUCKETS,
+        "bill {0}, number {1} over {2} {3}, has no such document",
     ),
     invariant(
         "outbox",

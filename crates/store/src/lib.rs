@@ -108,6 +108,8 @@ pub fn statements() -> Vec<(&'static str, &'static Statement)> {
         ("people", people::ALL),
         ("profiles", profiles::ALL),
         ("rides", rides::applications::ALL),
+        ("rides", rides::bill_mails::ALL),
+        ("rides", rides::bill_schedules::ALL),
         ("rides", rides::bills::ALL),
         ("rides", rides::orders::ALL),
         ("rides", rides::policies::ALL),

@@ -44,6 +44,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0008_profile_fields",
     "0009_usage",
     "0012_sessions_and_calendars",
+    "0014_bill_notes",
+    "0015_bill_schedules",
     "0016_codes_in_order",
     "0017_own_counters",
 ];

@@ -215,18 +215,20 @@ impl Process {
 
 /// Resident memory of a process, in MB of 1,000,000 bytes.
 pub fn resident_mb(process: u32) -> Result<f64> {
+    memory_mb(process, "VmRSS:")
+}
+
+/// The most it ever had, in MB.
+pub fn peak_mb(process: u32) -> Result<f64> {
+    memory_mb(process, "VmHWM:")
+}
+
+fn memory_mb(process: u32, name: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let kibibytes: f64 = status
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse()
-                .ok()
-        })
-        .context("the process tells no VmRSS")?;
+        .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.trim().parse().ok())
+        .with_context(|| format!("the process tells no {name}"))?;
     Ok(kibibytes * 1024.0 / 1e6)
 }
 

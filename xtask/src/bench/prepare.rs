@@ -37,6 +37,12 @@ pub struct Prepared {
     pub ride_requests: Vec<Vec<u8>>,
     pub accounts: Vec<Account>,
     pub hot_account: Account,
+    pub merchant: String,
+    pub institution: String,
+    /// The institution's code record.
+    pub record: String,
+    /// Ids of the people, who are its members.
+    pub people: Vec<String>,
 }
 
 /// An account with the money that was put on it.
@@ -56,9 +62,13 @@ pub fn prepare(server: &Server, people: usize) -> Result<Prepared> {
     let people = api.make_people(people)?;
     let tokens = api.sign_in(people.len())?;
     api.enable(&tokens)?;
-    let (institution, hot_account) = api.make_institution(&people)?;
+    let (institution, record, hot_account) = api.make_institution(&people)?;
     api.make_forms(&institution, &tokens)?;
-    let rides = people.iter().map(|person| ride(&merchant, &api.operator, &person.id));
+    let number = format!("R{NUMBER_MARK}");
+    let rides = people.iter().map(|person| {
+        let body = ride(&number, &person.id, RIDE_FROM, RIDE_UNTIL);
+        post(&rides_of(&merchant), &api.operator, None, &body)
+    });
     let ride_requests = rides.collect();
     let own = json!({ "kind": "user", "device": DEVICE_MARK });
     let through = json!({ "kind": "institution", "institution": institution, "device": DEVICE_MARK });
@@ -68,6 +78,7 @@ pub fn prepare(server: &Server, people: usize) -> Result<Prepared> {
             .map(|token| post("/v1/service-codes", token, None, body))
             .collect()
     };
+    let ids = people.iter().map(|person| person.id.clone()).collect();
     let accounts = people.into_iter().map(|person| Account {
         id: person.account,
         topped_up: PERSON_MINOR,
@@ -79,6 +90,10 @@ pub fn prepare(server: &Server, people: usize) -> Result<Prepared> {
         ride_requests,
         accounts: accounts.collect(),
         hot_account,
+        merchant,
+        institution,
+        record,
+        people: ids,
         operator: api.operator,
     })
 }
@@ -101,14 +116,18 @@ pub fn payment(key: &str) -> Vec<u8> {
     post("/v1/payments", key, Some(&format!("b-{NUMBER_MARK}")), &body)
 }
 
-/// A ride's bytes with a mark for its number: its rules are looked at and the person's standing form pays.
-fn ride(merchant: &str, operator: &str, person: &str) -> Vec<u8> {
+/// A ride whose rules are looked at and that the person's standing form pays; one minor unit.
+pub fn ride(number: &str, person: &str, from: &str, until: &str) -> Value {
     let end = |at: &str, place: &str| json!({ "at": at, "place": place, "city": "Berlin" });
-    let body = json!({
-        "number": format!("R{NUMBER_MARK}"), "person": person, "amount": amount(1),
-        "start": end(RIDE_FROM, "Harbour"), "end": end(RIDE_UNTIL, "University"), "extension": { "travel_type": "metro" },
-    });
-    post(&format!("/v1/merchants/{merchant}/rides"), operator, None, &body)
+    json!({
+        "number": number, "person": person, "amount": amount(1),
+        "start": end(from, "Harbour"), "end": end(until, "University"), "extension": { "travel_type": "metro" },
+    })
+}
+
+/// Where a provider tells its rides.
+pub fn rides_of(merchant: &str) -> String {
+    format!("/v1/merchants/{merchant}/rides")
 }
 
 /// Asks for the payment behind an order number.
@@ -224,8 +243,8 @@ impl Api<'_> {
         ask(self.server, requests.collect()).map(drop)
     }
 
-    /// An institution with everybody as its member, a code record and one scenario. Returns its id and its account.
-    fn make_institution(&self, people: &[Person]) -> Result<(String, Account)> {
+    /// An institution with everybody as its member, a code record and one scenario. Returns its id, its record's and its account.
+    fn make_institution(&self, people: &[Person]) -> Result<(String, String, Account)> {
         let new = json!({ "name": "Bench GmbH", "currency": CURRENCY, "time_zone": "Europe/Berlin" });
         let made = self.make("/v1/institutions", &new)?;
         let (institution, account) = (text(&made, "id")?, text(&made, "account")?);
@@ -236,7 +255,7 @@ impl Api<'_> {
             self.server,
             vec![post(&format!("{path}/accounts/top-ups"), &self.operator, key, &money)],
         )?;
-        self.make(
+        let record = self.make(
             &format!("{path}/code-record"),
             &json!({ "members": "through_institution" }),
         )?;
@@ -252,7 +271,7 @@ impl Api<'_> {
             id: account,
             topped_up: INSTITUTION_MINOR,
         };
-        Ok((institution, account))
+        Ok((institution, text(&record, "id")?, account))
     }
 
     fn make(&self, path: &str, new: &Value) -> Result<Value> {
@@ -269,18 +288,18 @@ fn amount(minor: u64) -> Value {
     json!({ "amount_minor": minor, "currency": CURRENCY })
 }
 
-fn post(path: &str, token: &str, idempotency_key: Option<&str>, body: &Value) -> Vec<u8> {
+pub fn post(path: &str, token: &str, idempotency_key: Option<&str>, body: &Value) -> Vec<u8> {
     let mut headers = vec![format!("authorization: Bearer {token}")];
     headers.extend(idempotency_key.map(|key| format!("idempotency-key: {key}")));
     http::request("POST", path, &headers, &body.to_string())
 }
 
-fn get(path: &str, token: &str) -> Vec<u8> {
+pub fn get(path: &str, token: &str) -> Vec<u8> {
     http::request("GET", path, &[format!("authorization: Bearer {token}")], "")
 }
 
 /// Asks all of them and reads the answers, in the order of the questions; one refusal fails them all.
-fn ask(server: &Server, requests: Vec<Vec<u8>>) -> Result<Vec<Value>> {
+pub fn ask(server: &Server, requests: Vec<Vec<u8>>) -> Result<Vec<Value>> {
     let mut once = Once::new(requests);
     let outcome = load::drive(server.address, &Load::until_done(CONNECTIONS), &mut once)?;
     if !outcome.is_clean() {
@@ -294,7 +313,7 @@ fn ask(server: &Server, requests: Vec<Vec<u8>>) -> Result<Vec<Value>> {
     answers.map(|(_, body)| Ok(serde_json::from_slice(&body)?)).collect()
 }
 
-fn text(value: &Value, field: &str) -> Result<String> {
+pub fn text(value: &Value, field: &str) -> Result<String> {
     let found = value[field].as_str().map(str::to_owned);
     found.with_context(|| format!("no text `{field}` in {value}"))
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::{Value, json};
 
+use super::bill::{self, Billed};
 use super::documents::{self, Form};
 
 /// Above this share of the processor for other programs, a figure is not to be trusted.
@@ -68,6 +69,10 @@ pub enum Row {
     Apart {
         engine: Engine,
     },
+    /// One bill of so many rides, closed and written.
+    Bill {
+        engine: Engine,
+    },
     /// At a part of the measured most, each payment timed from when it was due.
     Open {
         engine: Engine,
@@ -95,6 +100,7 @@ impl fmt::Display for Row {
             }
             Self::Rides { engine } => write!(f, "{}: ride payments, 64 connections", engine.name()),
             Self::Apart { engine } => write!(f, "{}: payments, 64 connections, platforms apart", engine.name()),
+            Self::Bill { engine } => write!(f, "{}: bill of rides", engine.name()),
             Self::Open { engine } => write!(f, "{}: payments, open load at 60 %", engine.name()),
         }
     }
@@ -138,6 +144,7 @@ pub struct Report {
     /// Bytes of the documents.
     sizes: Vec<(Row, usize)>,
     pub memory: Vec<Memory>,
+    pub bills: Vec<Billed>,
     pub checks: Vec<Check>,
 }
 
@@ -170,6 +177,25 @@ struct Ratio {
     what: String,
     value: f64,
     goal: Option<Goal>,
+}
+
+/// The goals are for the whole number of rides.
+fn bill_ratios(billed: &Billed, note: &mut impl FnMut(String, Option<f64>, Option<Goal>)) {
+    const SECONDS: f64 = 30.0;
+    const MEGABYTES: f64 = 500.0;
+    let goal = |most| (billed.rides == bill::RIDES).then_some(Goal::Below(most));
+    let (name, rides) = (billed.engine.name(), billed.rides);
+    let written = billed.issued_s + billed.listed_s;
+    note(
+        format!("{name}: bill of {rides} rides closed and written (XML, CSV), s"),
+        Some(written),
+        goal(SECONDS),
+    );
+    note(
+        format!("{name}: peak memory of that server, MB"),
+        Some(billed.peak_mb),
+        goal(MEGABYTES),
+    );
 }
 
 impl Report {
@@ -224,6 +250,9 @@ impl Report {
         };
         for engine in Engine::ALL {
             self.pay_ratios(engine, &mut note);
+        }
+        for billed in &self.bills {
+            bill_ratios(billed, &mut note);
         }
         let lines = documents::LINES[1];
         for form in Form::ALL {
@@ -376,6 +405,23 @@ impl Report {
                 engine.name()
             );
         }
+        for billed in &self.bills {
+            let files = billed
+                .files
+                .iter()
+                .map(|(name, bytes)| format!("{name} {:.1} MB", *bytes as f64 / 1e6));
+            let _ = writeln!(
+                text,
+                "bill of {} rides on {}: closed after {:.1} s, written after {:.1} s, list in {:.1} s, peak memory {:.0} MB; {}",
+                billed.rides,
+                billed.engine.name(),
+                billed.closed_s,
+                billed.issued_s,
+                billed.listed_s,
+                billed.peak_mb,
+                files.collect::<Vec<_>>().join(", ")
+            );
+        }
         for (row, bytes) in &self.sizes {
             let _ = writeln!(text, "size of a {row}: {:.1} kB", *bytes as f64 / 1_000.0);
         }
@@ -419,6 +465,17 @@ impl Report {
             .sizes
             .iter()
             .map(|(row, bytes)| json!({ "document": row.to_string(), "bytes": bytes }));
+        let bills = self.bills.iter().map(|billed| {
+            let files = billed
+                .files
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), json!(bytes)));
+            json!({
+                "engine": billed.engine.name(), "rides": billed.rides, "closed_s": billed.closed_s,
+                "issued_s": billed.issued_s, "listed_s": billed.listed_s, "peak_mb": billed.peak_mb,
+                "bytes": files.collect::<serde_json::Map<_, _>>(),
+            })
+        });
         let checks = self
             .checks
             .iter()
@@ -430,6 +487,7 @@ impl Report {
             "rows": rows.collect::<Vec<_>>(),
             "ratios": ratios.collect::<Vec<_>>(),
             "memory": memory.collect::<Vec<_>>(),
+            "bills": bills.collect::<Vec<_>>(),
             "sizes": sizes.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),
             "warnings": self.warnings(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+use super::bill::{self, Billed};
 use super::load::{self, Load, Once, Outcome};
 use super::machine;
 use super::prepare::{self, Prepared};
@@ -131,6 +132,13 @@ impl Site {
         let outcome = load::drive(self.server.address, load, &mut source)?;
         self.hot.paid += outcome.succeeded;
         Ok(outcome)
+    }
+
+    /// Rides of one month, billed by a server that was just started.
+    pub fn bill(&mut self, rides: usize) -> Result<Billed> {
+        let billed = bill::measure(self.engine, &mut self.server, &self.prepared, rides)?;
+        self.hot.paid += rides as u64;
+        Ok(billed)
     }
 
     pub fn pay(&mut self, payers: Payers, load: &Load) -> Result<Outcome> {

@@ -1,5 +1,6 @@
 //! The command line. One file per group of commands; what they print goes through `output`.
 
+mod bill;
 mod configuration;
 mod contract;
 mod demo;
@@ -117,6 +118,11 @@ enum Command {
     /// Look at invoices, whoever wrote them
     #[command(subcommand)]
     Invoice(invoice::InvoiceCommand),
+    /// Bills of rides: what an institution paid a ride provider in a period, as one invoice
+    ///
+    /// Example: onescan bill preview ins_…
+    #[command(subcommand)]
+    Bill(bill::BillCommand),
     /// Read ride codes at a gate
     Gate(gate::GateCommand),
     /// Look at transit feeds (GTFS)
@@ -227,6 +233,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Finding> {
         Command::Person(command) => command.run(desk).await,
         Command::TopUp(top_up) => top_up.run(desk).await,
         Command::Operator(command) => command.run(desk).await,
+        Command::Bill(command) => command.run(desk).await,
         Command::Keys(command) => command.run(desk),
         Command::Contract(command) => command.run(desk).await,
         Command::Doctor => doctor::run(desk).await,

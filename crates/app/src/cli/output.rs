@@ -137,10 +137,14 @@ pub fn print_json(value: &Value) -> Result<()> {
     print(&text)
 }
 
-/// A reader that went away, as `head` does, is no failure.
 pub fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// A reader that went away, as `head` does, is no failure.
+pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("the answer cannot be printed"),
     }

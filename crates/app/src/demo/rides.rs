@@ -1,5 +1,6 @@
 //! Ninety days of rides on the demo's own network: codes shown at gates, records handed over in the evening, matched, priced by
-//! the feed and paid as the company's rules say. Some are the person's own, some are refused by a rule, some are owed.
+//! the feed and paid as the company's rules say. Some are the person's own, some are refused by a rule, some are owed. At
+//! each month's end the company's rides become a bill with its invoice.
 
 use anyhow::{Context, Result};
 use jiff::ToSpan;
@@ -8,6 +9,7 @@ use onescan_domain::ids::{InstitutionId, MerchantId, PersonId, RideDeviceId, Ter
 use onescan_domain::merchants::{TerminalRole, TerminalTrust};
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::rides::application::{Approval, FormAfterRefund, InstitutionPayment, RideAllowance};
+use onescan_domain::rides::bill::{IssueWhen, PeriodKind};
 use onescan_domain::rides::tap::TapKind;
 use onescan_gate::code;
 use onescan_gate::journal::{ACCEPTED, Head, Record};
@@ -15,8 +17,10 @@ use onescan_gate::keys::{Algorithm, Fingerprint, SigningKey};
 use onescan_platforms::access::KeyHolder;
 use onescan_platforms::merchants::{NewMerchant, NewStore, NewTerminal};
 use onescan_platforms::ride_codes::NewRideDevice;
+use onescan_platforms::rides::bills::NewSchedule;
 use onescan_platforms::rides::{NewApplication, NewTravelType};
 
+use super::invoices;
 use super::random::Choices;
 use super::seed::Seeding;
 use super::sheet::{SheetProgram, SheetRole, SheetTill};
@@ -130,6 +134,7 @@ impl Traffic {
             currency: Currency::EUR,
         };
         let provider = seeding.services().merchants.create(new).await??;
+        invoices::set_up(seeding, &provider, "Harbour Town").await?;
         let feeds = &seeding.services().journeys.feeds;
         feeds.import(provider.id, "Harbour town", transit::archive()?).await??;
         let mut traffic = Self {
@@ -149,6 +154,7 @@ impl Traffic {
             key: key.text,
             prominent: true,
         });
+        bill_every_month(seeding, company).await?;
         let kind = travel_types(seeding, company).await?;
         for rides in RIDERS {
             let found = people.iter().find(|(login, _)| login == rides.login);
@@ -238,6 +244,9 @@ impl Traffic {
         // Incomplete ones after their half day.
         seeding.clock.set(morning + 23 * 60 * MINUTE_MS);
         seeding.services().journeys.work(1_000).await?;
+        // On the first of a month that is early the next morning, when the last ride is in.
+        seeding.services().bills.close_due().await?;
+        while seeding.services().bills.work().await? > 0 {}
         // Whoever owes pays after a while; what the last days left is still owed.
         if day % 9 == 5 {
             self.settle(seeding).await?;
@@ -357,6 +366,19 @@ impl Traffic {
         }
         Ok(())
     }
+}
+
+async fn bill_every_month(seeding: &Seeding, company: InstitutionId) -> Result<()> {
+    let found = seeding.services().institutions.find(company).await?;
+    let schedule = NewSchedule {
+        provider: None,
+        period: PeriodKind::Month,
+        issue: IssueWhen::AtOnce,
+        grace_hours: 2,
+    };
+    let company = found.context("the company is there")?;
+    seeding.services().bills.put_schedule(&company, schedule).await?;
+    Ok(())
 }
 
 /// Metro and bus with a policy; taxis, which an administrator approves. Returns the first.

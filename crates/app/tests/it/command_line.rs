@@ -230,3 +230,99 @@ fn the_description_of_the_api_and_completions_are_printed() {
         "printing makes nothing"
     );
 }
+
+#[test]
+fn r09_bills_are_looked_at_and_closed_from_the_command_line() {
+    let program = Program::new();
+    drop(program.start(&["demo", "--port", "0"]));
+    fn at<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+        [arguments, &["--data", "onescan-data/demo"]].concat()
+    }
+    let json = |arguments: &[&str]| program.json(&at(arguments));
+    let institutions = json(&["institution", "list"]);
+    let institutions = institutions.as_array().unwrap();
+    let id = |value: &serde_json::Value| value["id"].as_str().unwrap().to_owned();
+    let billed = institutions.iter().map(id).find_map(|id| {
+        let bills = json(&["bill", "list", &id]);
+        let bills = bills.as_array().unwrap().clone();
+        (!bills.is_empty()).then_some((id, bills))
+    });
+    // The demo's months are closed by its schedule, and each has its invoice.
+    let (institution, bills) = billed.expect("the demo has bills");
+    assert!(bills.len() >= 2, "{bills:#?}");
+    assert!(bills.iter().all(|bill| bill["state"] == "issued"), "{bills:#?}");
+    let bill = bills[0]["bill"].as_str().unwrap();
+    let shown = json(&["bill", "show", bill]);
+    assert_eq!(
+        (&shown["number"], &shown["institution"]),
+        (&bills[0]["number"], &serde_json::json!(institution))
+    );
+    let ran = program.run(&at(&["bill", "export", bill]));
+    assert_eq!(
+        ran.stdout.lines().count() as i64,
+        shown["rides"].as_i64().unwrap() + 1,
+        "{}",
+        ran.stdout
+    );
+    program.run(&at(&["bill", "export", bill, "--form", "pdf", "--output", "bill.pdf"]));
+    assert!(
+        std::fs::read(program.path().join("bill.pdf"))
+            .unwrap()
+            .starts_with(b"%PDF")
+    );
+
+    let waiting = json(&["bill", "preview", &institution]);
+    let provider = bills[0]["provider"].as_str().unwrap();
+    let refused = |arguments: &[&str], why: &str| {
+        let ran = program.run(&at(arguments));
+        assert_eq!(ran.status, 1, "{ran:#?}");
+        assert!(ran.stderr.contains(why), "{why}: {ran:#?}");
+    };
+    if let Some(running) = waiting.as_array().unwrap().first() {
+        let on = running["first_on"].as_str().unwrap();
+        let close = [
+            "bill",
+            "close",
+            &institution,
+            "--provider",
+            provider,
+            "--period",
+            "month",
+            "--on",
+            on,
+        ];
+        refused(&close, "the period is not over before");
+    }
+    let wrong = [
+        "bill",
+        "close",
+        &institution,
+        "--provider",
+        provider,
+        "--period",
+        "month",
+    ];
+    refused(&wrong, "--on: enter a date such as 2026-11-15");
+    refused(
+        &["bill", "credit", bill],
+        "no refund of a ride in this bill waits to be credited",
+    );
+    refused(
+        &["bill", "show", "bil_00000000000000000000000000"],
+        "there is no bill bil_",
+    );
+    // A repeat answers with the one bill of the period.
+    let on = bills[0]["first_on"].as_str().unwrap();
+    let again = [
+        "bill",
+        "close",
+        &institution,
+        "--provider",
+        provider,
+        "--period",
+        "month",
+        "--on",
+        on,
+    ];
+    assert_eq!(json(&again)["bill"], bills[0]["bill"]);
+}

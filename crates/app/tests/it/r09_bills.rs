@@ -10,12 +10,12 @@ use crate::support::machine::START_MS;
 use crate::support::{TestApp, on_both};
 
 /// A company that rides, with a standing form.
-struct Riders {
-    metro: Metro,
+pub struct Riders {
+    pub metro: Metro,
 }
 
 impl Riders {
-    async fn open(app: &TestApp) -> Self {
+    pub async fn open(app: &TestApp) -> Self {
         let metro = Metro::open(app, json!({})).await;
         let mut standing = metro.application(None);
         standing["valid_from"] = moment(START_MS - 400 * DAY_MS).into();
@@ -24,12 +24,12 @@ impl Riders {
         Self { metro }
     }
 
-    fn path(&self, rest: &str) -> String {
+    pub fn path(&self, rest: &str) -> String {
         format!("/v1/institutions/{}/{rest}", self.metro.cast.institution.institution.id)
     }
 
     /// A ride that began at an instant; its institution pays.
-    async fn ride(&self, app: &TestApp, number: &str, minor: i64, at_ms: i64) -> Value {
+    pub async fn ride(&self, app: &TestApp, number: &str, minor: i64, at_ms: i64) -> Value {
         let mut ride = self.metro.ride(app, number, minor);
         ride["start"]["at"] = moment(at_ms).into();
         ride["end"]["at"] = moment(at_ms + 20 * MINUTE_MS).into();
@@ -39,29 +39,29 @@ impl Riders {
     }
 
     /// Dates as the API writes them; the second one is not included.
-    fn own(&self, first_on: &str, until_on: &str) -> Value {
+    pub fn own(&self, first_on: &str, until_on: &str) -> Value {
         json!({ "provider": self.metro.cast.merchant.merchant.id.to_string(), "period": "own", "issue": "by_hand",
             "first_on": first_on, "until_on": until_on })
     }
 
-    async fn post(&self, app: &TestApp, rest: &str, body: &Value) -> Answer {
+    pub async fn post(&self, app: &TestApp, rest: &str, body: &Value) -> Answer {
         let token = &self.metro.cast.institution.key;
         app.post(&self.path(rest)).bearer(token).json(body).send().await
     }
 
-    async fn get(&self, app: &TestApp, rest: &str) -> Value {
+    pub async fn get(&self, app: &TestApp, rest: &str) -> Value {
         let token = &self.metro.cast.institution.key;
         app.get(&self.path(rest)).bearer(token).send().await.ok(200)
     }
 
     /// Closes and gathers; the bill.
-    async fn close(&self, app: &TestApp, body: &Value) -> Value {
+    pub async fn close(&self, app: &TestApp, body: &Value) -> Value {
         let begun = self.post(app, "bills", body).await.ok(202);
         work(app).await;
         self.get(app, &format!("bills/{}", begun["id"].as_str().unwrap())).await
     }
 
-    async fn numbers(&self, app: &TestApp, bill: &Value, what: &str) -> Vec<(String, i64)> {
+    pub async fn numbers(&self, app: &TestApp, bill: &Value, what: &str) -> Vec<(String, i64)> {
         let list = self
             .get(app, &format!("bills/{}/{what}", bill["id"].as_str().unwrap()))
             .await;
@@ -73,13 +73,13 @@ impl Riders {
         items.map(read).collect()
     }
 
-    async fn enter_sides(&self, app: &TestApp) {
+    pub async fn enter_sides(&self, app: &TestApp) {
         let cast = &self.metro.cast;
         app.enter_setup(&cast.merchant, &german_setup("on_request")).await;
         app.profile(&cast.institution.record, "Example Technology", &[]).await;
     }
 
-    async fn issue(&self, app: &TestApp, bill: &Value) -> Value {
+    pub async fn issue(&self, app: &TestApp, bill: &Value) -> Value {
         let path = format!("bills/{}", bill["id"].as_str().unwrap());
         self.post(app, &format!("{path}/issue"), &json!({})).await.ok(202);
         work(app).await;
@@ -87,12 +87,35 @@ impl Riders {
     }
 }
 
-async fn work(app: &TestApp) {
+pub async fn work(app: &TestApp) {
     while app.services.bills.work().await.unwrap() > 0 {}
 }
 
+impl Riders {
+    /// A bill with these rides (number and minor units) that ended at the usual midnight, with its invoice.
+    pub async fn invoiced(&self, app: &TestApp, rides: &[(&str, i64)]) -> (Value, Vec<Value>) {
+        let (start, date) = midnight(app);
+        let mut told = Vec::new();
+        for (number, minor) in rides {
+            told.push(self.ride(app, number, *minor, start - HOUR_MS).await);
+        }
+        let closed = self.close(app, &self.own(&day(date, -1), &day(date, 0))).await;
+        let issued = self.issue(app, &closed).await;
+        assert_eq!(issued["state"], "issued", "{issued}");
+        (issued, told)
+    }
+
+    /// The bytes of a bill's file as text.
+    pub async fn file(&self, app: &TestApp, bill: &Value, name: &str) -> String {
+        let path = self.path(&format!("bills/{}/{name}", bill["id"].as_str().unwrap()));
+        let answer = app.get(&path).bearer(&self.metro.cast.institution.key).send().await;
+        answer.expect(200);
+        String::from_utf8_lossy(&answer.body).into_owned()
+    }
+}
+
 /// Midnight in Shanghai at the start of the test's first whole day, and that day's name; the usual company is there.
-fn midnight(app: &TestApp) -> (i64, jiff::civil::Date) {
+pub fn midnight(app: &TestApp) -> (i64, jiff::civil::Date) {
     let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
     let now = jiff::Timestamp::from_millisecond(app.now_ms())
         .unwrap()
@@ -101,7 +124,7 @@ fn midnight(app: &TestApp) -> (i64, jiff::civil::Date) {
     (date.to_zoned(zone).unwrap().timestamp().as_millisecond(), date)
 }
 
-fn day(date: jiff::civil::Date, later: i64) -> String {
+pub fn day(date: jiff::civil::Date, later: i64) -> String {
     date.checked_add(jiff::Span::new().days(later)).unwrap().to_string()
 }
 

@@ -16,14 +16,14 @@ use crate::support::shown::{items, text};
 use crate::support::{TestApp, on_both};
 
 /// The server ends with its input, so also when a test fails.
-struct MailServer {
+pub struct MailServer {
     child: Child,
     folder: tempfile::TempDir,
     port: u16,
 }
 
 impl MailServer {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(python_path());
         command
@@ -43,22 +43,22 @@ impl MailServer {
     }
 
     /// From now on it answers so instead of taking a message.
-    fn refuse(&self, answer: &str) {
+    pub fn refuse(&self, answer: &str) {
         std::fs::write(self.folder.path().join("refuse"), answer).unwrap();
     }
 
-    fn take_again(&self) {
+    pub fn take_again(&self) {
         std::fs::remove_file(self.folder.path().join("refuse")).unwrap();
     }
 
-    fn taken(&self) -> usize {
+    pub fn taken(&self) -> usize {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
         files
             .filter(|file| file.as_ref().unwrap().path().extension().is_some())
             .count()
     }
 
-    fn read(&self, number: usize) -> Value {
+    pub fn read(&self, number: usize) -> Value {
         read_mail(&self.folder.path().join(format!("{number}.eml")))
     }
 }
@@ -79,7 +79,7 @@ fn read_mail(path: &Path) -> Value {
 }
 
 impl TestApp {
-    async fn mailing(&self, server: &MailServer) -> TestApp {
+    pub async fn mailing(&self, server: &MailServer) -> TestApp {
         let address = format!("127.0.0.1:{}", server.port);
         self.restarted(|config| {
             config.mail.server = Some(address);

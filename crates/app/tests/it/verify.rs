@@ -23,6 +23,14 @@ const TAMPERING: &[(&str, &str)] = &[
     ("update document_series set last_number = last_number + 1", "numbers"),
     ("delete from documents where running = 1", "invoice_documents"),
     (
+        "update ride_bills set charged_minor = charged_minor + 1 where state = 'issued'",
+        "bill_documents",
+    ),
+    (
+        "update ride_orders set bill_id = null where bill_id is not null",
+        "bill_sums",
+    ),
+    (
         "update document_files set sha256 = 'ff' || substr(sha256, 3)",
         "documents",
     ),

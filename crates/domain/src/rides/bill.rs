@@ -2,7 +2,8 @@
 //!
 //! A bill takes each paid ride that began before the period's end and is in no bill yet: a ride that became known after
 //! its period was closed goes into the next one. What was refunded before is not charged; what is refunded later is credited in a
-//! later bill, as far as that bill's rides cover it, so that no bill is negative.
+//! later bill, as far as that bill's rides cover it, so that no bill is negative. Where no later bill follows, a credit note of
+//! the bill takes the refunds of its rides.
 
 use crate::calendar::{Date, week_of_day};
 use crate::ids::{BillId, InstitutionId, MerchantId, ProfileId};
@@ -135,6 +136,8 @@ pub struct Bill {
     pub provider: MerchantId,
     pub currency: Currency,
     pub period: BillPeriod,
+    /// Of a credit note: the bill whose invoice it corrects and whose period it has. It has no rides of its own.
+    pub corrects: Option<BillId>,
     /// The period's first instant in the institution's time zone. Rides before it are late ones.
     pub from_at: i64,
     /// The first instant after it.
@@ -194,7 +197,7 @@ pub struct BillTally {
 }
 
 impl BillTally {
-    /// At least 0.
+    /// What is invoiced. Negative: what a credit note gives back.
     pub fn total_minor(&self) -> i64 {
         self.charged_minor - self.credited_minor
     }
@@ -214,10 +217,10 @@ impl Bill {
         Money::new(self.tally.total_minor(), self.currency)
     }
 
-    /// Where it stands when everything is gathered. Without anything to pay there is nothing to issue.
+    /// Where it stands when everything is gathered. Without anything to pay or to give back there is nothing to issue.
     pub fn after_gathering(&self) -> BillState {
         match self.issue {
-            IssueWhen::AtOnce if self.tally.total_minor() > 0 => BillState::Issuing,
+            IssueWhen::AtOnce if self.tally.total_minor() != 0 => BillState::Issuing,
             IssueWhen::AtOnce | IssueWhen::ByHand => BillState::Closed,
         }
     }

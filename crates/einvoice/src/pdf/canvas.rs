@@ -2,6 +2,7 @@
 
 use krilla::color::rgb;
 use krilla::configure::{Archival, ConfigurationBuilder};
+use krilla::embed::{AssociationKind, EmbeddedFile, MimeType};
 use krilla::geom::{PathBuilder, Point, Rect};
 use krilla::metadata::{DateTime, Metadata};
 use krilla::page::PageSettings;
@@ -12,6 +13,7 @@ use krilla::{Document, SerializeSettings};
 use super::PdfError;
 use super::fonts::{FontId, Fonts, Weight};
 use crate::date::Date;
+use crate::invoice::Attachment;
 
 /// A4 in points.
 pub(super) const PAGE_WIDTH: f32 = 595.28;
@@ -108,8 +110,13 @@ pub(super) struct About {
     pub written_on: Date,
 }
 
-/// PDF/A-3U. The same sheets give the same bytes.
-pub(super) fn draw(sheets: &[Sheet], fonts: &Fonts, about: About) -> Result<Vec<u8>, PdfError> {
+/// PDF/A-3U, with files inside. The same sheets and files give the same bytes.
+pub(super) fn draw(
+    sheets: &[Sheet],
+    fonts: &Fonts,
+    about: About,
+    attached: &[Attachment],
+) -> Result<Vec<u8>, PdfError> {
     let configuration = ConfigurationBuilder::new()
         .with_archival_validator(Archival::A3_U)
         .finish()
@@ -129,6 +136,10 @@ pub(super) fn draw(sheets: &[Sheet], fonts: &Fonts, about: About) -> Result<Vec<
         .minute(0)
         .second(0)
         .utc_offset_hour(0);
+    for file in attached {
+        let embedded = document.embed_file(embedded(file, written));
+        embedded.ok_or_else(|| PdfError::Embedding(format!("{} is attached twice", file.file_name)))?;
+    }
     let metadata = Metadata::new()
         .document_id(about.title.clone())
         .title(about.title)
@@ -138,6 +149,20 @@ pub(super) fn draw(sheets: &[Sheet], fonts: &Fonts, about: About) -> Result<Vec<
         .creation_date(written);
     document.set_metadata(metadata);
     document.finish().map_err(|error| PdfError::Drawing(error.to_string()))
+}
+
+fn embedded(file: &Attachment, written: DateTime) -> EmbeddedFile {
+    let description = file.description.clone();
+    EmbeddedFile {
+        path: file.file_name.clone(),
+        mime_type: MimeType::new(file.media_type.name()),
+        description: Some(description.unwrap_or_else(|| file.file_name.clone())),
+        association_kind: AssociationKind::Supplement,
+        data: file.content.clone().into(),
+        modification_date: Some(written),
+        compress: Some(true),
+        location: None,
+    }
 }
 
 fn draw_sheet(document: &mut Document, sheet: &Sheet, fonts: &Fonts, files: &[Font; 3]) {

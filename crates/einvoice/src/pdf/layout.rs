@@ -70,6 +70,35 @@ struct Form<'a> {
     y: f32,
 }
 
+/// More lines would fill more sheets than anybody leafs through.
+const LINES_SHOWN_MAX: usize = 1_000;
+
+/// Whether the pages show sums instead of lines.
+pub(super) fn is_summed_up(invoice: &Invoice) -> bool {
+    invoice.lines.len() > LINES_SHOWN_MAX
+}
+
+/// Lines that differ in what they are about only.
+struct Group<'a> {
+    first: &'a Line,
+    lines: usize,
+    stated: i64,
+}
+
+impl<'a> Group<'a> {
+    fn of(first: &'a Line) -> Self {
+        Self {
+            first,
+            lines: 0,
+            stated: 0,
+        }
+    }
+
+    fn holds(&self, line: &Line) -> bool {
+        (&self.first.name, &self.first.unit, self.first.vat) == (&line.name, &line.unit, line.vat)
+    }
+}
+
 /// A row of the table before it is placed.
 struct Row {
     /// Left column, one entry a line of text.
@@ -220,10 +249,45 @@ impl Form<'_> {
         self.y += 4.0;
         self.table_head();
         let (invoice, totals) = (self.invoice, self.totals);
+        if is_summed_up(invoice) {
+            return self.summed_up_lines();
+        }
         for (line, line_totals) in invoice.lines.iter().zip(&totals.lines) {
             let row = self.row(line, line_totals);
             self.place(&row);
         }
+    }
+
+    /// A row for the lines of one name, unit and rate, in the order of their first lines.
+    fn summed_up_lines(&mut self) {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for (line, totals) in self.invoice.lines.iter().zip(&self.totals.lines) {
+            let place = groups.iter().position(|group| group.holds(line));
+            let place = place.unwrap_or_else(|| {
+                groups.push(Group::of(line));
+                groups.len() - 1
+            });
+            groups[place].lines += 1;
+            groups[place].stated += totals.stated;
+        }
+        for (group, number) in groups.iter().zip(1_u32..) {
+            let texts = self
+                .fonts
+                .wrap(&group.first.name, BODY.weight, BODY.size, DESCRIPTION_WIDTH);
+            let row = Row {
+                texts: texts.into_iter().map(|text| (BODY, text)).collect(),
+                cells: vec![
+                    (QUANTITY_END, format!("{} ×", group.lines)),
+                    (VAT_END, self.rate(group.first.vat)),
+                    (RIGHT, self.amount(group.stated)),
+                ],
+                id: number.to_string(),
+            };
+            self.place(&row);
+        }
+        self.y += 4.0;
+        let count = self.invoice.lines.len().to_string();
+        self.paragraph(LEFT, WIDTH, SMALL, &self.labels.summed_up.replace("{lines}", &count));
     }
 
     fn table_head(&mut self) {

@@ -66,7 +66,8 @@ pub enum PdfError {
 
 /// PDF/A-3U pages, without XML inside. The currency's thousandths may be used here.
 ///
-/// Time grows with the number of lines.
+/// Above a thousand lines the pages show sums, and the files that are attached to the invoice lie inside the PDF; time grows
+/// with the number of lines up to there, and hardly beyond.
 pub fn pages(invoice: &Invoice, options: PageOptions) -> Result<Rendered, PdfError> {
     let problems: Vec<Problem> = invoice
         .check(Profile::Core)
@@ -99,8 +100,12 @@ fn rendered(
         language: options.language.tag(),
         written_on: options.written_on,
     };
+    let inside = match layout::is_summed_up(invoice) {
+        true => invoice.attachments.as_slice(),
+        false => &[],
+    };
     Ok(Rendered {
-        pdf: canvas::draw(sheets, fonts, about)?,
+        pdf: canvas::draw(sheets, fonts, about, inside)?,
         replaced,
     })
 }
@@ -159,6 +164,11 @@ pub fn hybrid(invoice: &Invoice, profile: HybridProfile, options: PageOptions) -
         pdf: embedded.map_err(|error| PdfError::Embedding(error.to_string()))?,
         ..pages
     })
+}
+
+/// Whether the pages of `invoice` show sums instead of its lines, so that they need no XML inside.
+pub fn is_summed_up(invoice: &Invoice) -> bool {
+    layout::is_summed_up(invoice)
 }
 
 /// `Seller: Invoice 2026-1`.

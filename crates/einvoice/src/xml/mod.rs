@@ -7,6 +7,7 @@
 
 mod guard;
 mod model;
+mod parts;
 mod read;
 
 use en16931::validation::profile::{ProfileMarker, Rejected, Validated};
@@ -17,6 +18,7 @@ pub use read::{Limits, ReadError, ReadInvoice, Stated, judge, read};
 
 use crate::check::Problem;
 use crate::invoice::Invoice;
+use crate::totals::Totals;
 
 /// Which rules a document declares and keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,22 +77,45 @@ pub fn cii(invoice: &Invoice, profile: Profile) -> Result<String, WriteError> {
     write(invoice, Syntax::Cii, profile)
 }
 
-/// Time and memory grow with the number of lines.
+/// Lines whose model is in memory at the same time.
+const LINES_AT_ONCE: usize = 1_000;
+
+/// Time and the text grow with the number of lines; nothing else in memory does, beyond a thousand.
 pub fn write(invoice: &Invoice, syntax: Syntax, profile: Profile) -> Result<String, WriteError> {
+    let totals = checked(invoice, profile)?;
+    match invoice.lines.len() {
+        0..=LINES_AT_ONCE => judged(invoice, &totals, syntax, profile),
+        _ => parts::write(invoice, &totals, (syntax, profile), LINES_AT_ONCE),
+    }
+}
+
+fn checked(invoice: &Invoice, profile: Profile) -> Result<Totals, WriteError> {
+    let problems = invoice.check(profile);
+    if !problems.is_empty() {
+        return Err(WriteError::Incomplete(problems));
+    }
+    Totals::of(invoice).map_err(|_| model::overflow())
+}
+
+fn judged(invoice: &Invoice, totals: &Totals, syntax: Syntax, profile: Profile) -> Result<String, WriteError> {
     match profile {
-        Profile::Core => written(&proof::<En16931>(invoice, profile)?, syntax),
-        Profile::XRechnung => written(&proof::<XRechnung>(invoice, profile)?, syntax),
-        Profile::Peppol => written(&proof::<PeppolBis3>(invoice, profile)?, syntax),
+        Profile::Core => written(&proof_of::<En16931>(invoice, totals, profile)?, syntax),
+        Profile::XRechnung => written(&proof_of::<XRechnung>(invoice, totals, profile)?, syntax),
+        Profile::Peppol => written(&proof_of::<PeppolBis3>(invoice, totals, profile)?, syntax),
     }
 }
 
 /// The outside model, proved to keep all rules of `P`, which is the marker of `profile`.
 pub(crate) fn proof<P: ProfileMarker>(invoice: &Invoice, profile: Profile) -> Result<Validated<P>, WriteError> {
-    let problems = invoice.check(profile);
-    if !problems.is_empty() {
-        return Err(WriteError::Incomplete(problems));
-    }
-    let model = model::of(invoice, profile)?;
+    proof_of(invoice, &checked(invoice, profile)?, profile)
+}
+
+fn proof_of<P: ProfileMarker>(
+    invoice: &Invoice,
+    totals: &Totals,
+    profile: Profile,
+) -> Result<Validated<P>, WriteError> {
+    let model = model::of(invoice, totals, profile)?;
     Validated::new(model).map_err(|rejected| WriteError::Refused(breaches(&rejected)))
 }
 

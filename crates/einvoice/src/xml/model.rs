@@ -23,9 +23,8 @@ use crate::totals::{LineTotals, Totals, VatGroup};
 
 const PEPPOL_PROCESS: &str = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0";
 
-/// `invoice` has passed its check for `profile`.
-pub(super) fn of(invoice: &Invoice, profile: Profile) -> Result<Model, WriteError> {
-    let totals = Totals::of(invoice).map_err(|_| refusal("lines", "BG-22", Fault::Overflow))?;
+/// `invoice` has passed its check for `profile`, or is part of one that has; `totals` has a line for each of its lines.
+pub(super) fn of(invoice: &Invoice, totals: &Totals, profile: Profile) -> Result<Model, WriteError> {
     let amounts = Amounts {
         decimals: invoice.currency.decimals(),
         profile,
@@ -51,9 +50,13 @@ pub(super) fn of(invoice: &Invoice, profile: Profile) -> Result<Model, WriteErro
     for group in &totals.groups {
         model.vat_breakdown.push(amounts.breakdown(invoice, group)?);
     }
-    model.totals = amounts.totals(invoice, &totals)?;
+    model.totals = amounts.totals(invoice, totals)?;
     model.attachments = invoice.attachments.iter().map(attachment).collect::<Result<_, _>>()?;
     Ok(model)
+}
+
+pub(super) fn overflow() -> WriteError {
+    refusal("lines", "BG-22", Fault::Overflow)
 }
 
 fn refusal(field: &str, term: &'static str, fault: Fault) -> WriteError {

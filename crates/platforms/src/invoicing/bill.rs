@@ -1,9 +1,10 @@
-//! From a closed bill to its document: one invoice with a line for every ride. Row R09. Source: R claim 9.
+//! From a closed bill to its document: one invoice, or one credit note, with a line for every ride. Row R09. Source: R claim 9.
 
 use onescan_domain::calendar;
 use onescan_domain::money::Currency;
 use onescan_domain::profiles::ProfileFields;
 use onescan_einvoice::invoice as document;
+use onescan_einvoice::invoice::{Kind, Original};
 use onescan_einvoice::pdf::Language;
 use onescan_einvoice::rides::{self, Ride, RideTexts};
 use onescan_einvoice::{Date, Totals};
@@ -20,8 +21,10 @@ pub struct BillHead<'a> {
     /// The bill's id, which both sides know.
     pub reference: &'a str,
     pub currency: Currency,
-    /// What the rides come to; all of it was paid ride by ride.
+    /// What the rides come to, at least 0; all of it was paid, or given back, ride by ride.
     pub total_minor: i64,
+    /// Of a credit note: the invoice on which its rides stand.
+    pub corrects: Option<&'a Original>,
 }
 
 /// Why a bill cannot be drawn up.
@@ -35,7 +38,7 @@ pub enum BillDraftError {
     Sum { lines: i64, total: i64 },
 }
 
-/// The invoice over all rides, in their order, with the list of them attached.
+/// The document over all rides, in their order, with the list of them attached.
 pub fn invoice(head: BillHead<'_>, rides: &[Ride]) -> Result<document::Invoice, BillDraftError> {
     let days = Days {
         issued_on: head.issued_on,
@@ -43,6 +46,11 @@ pub fn invoice(head: BillHead<'_>, rides: &[Ride]) -> Result<document::Invoice, 
     };
     let buyer = draft::buyer(Some(head.buyer), &head.seller.country);
     let mut blank = draft::head(head.seller, buyer, days);
+    if let Some(original) = head.corrects {
+        blank.kind = Kind::CreditNote {
+            original: original.clone(),
+        };
+    }
     blank.currency = head.currency;
     // The period says when; a single day of supply would contradict it.
     blank.delivered_on = None;

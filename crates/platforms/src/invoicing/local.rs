@@ -6,7 +6,7 @@
 //! guess fails only when another server was faster; then the document is rendered again with the next number. A crash before
 //! the commit leaves bytes that nothing names, never a gap.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -116,10 +116,10 @@ impl LocalInvoicing {
         key: DocumentKey,
         original: Option<DocumentKey>,
         issuer: IssuerProfile,
-        document: Invoice,
+        mut document: Invoice,
     ) -> Result<Standing> {
         let asked = fingerprint_of(&document);
-        if let Err(refused) = acceptable(&document) {
+        if let Err(refused) = acceptable(&mut document) {
             return Ok(match self.store.find_document(issuer.merchant, key).await? {
                 Some(issued) => standing(issued, &asked),
                 None => Standing::Refused(refused),
@@ -133,11 +133,11 @@ impl LocalInvoicing {
                 return Ok(standing(issued, &asked));
             }
             let running = self.store.last_number(issuer.merchant, &series).await? + 1;
-            let mut numbered = document.clone();
-            numbered.number = issuer.numbering.number(&series, running);
-            let (number, issued_on) = (numbered.number.clone(), numbered.issued_on);
-            let gross = gross_of(&numbered)?;
-            let files = self.write(numbered, &issuer).await?;
+            document.number = issuer.numbering.number(&series, running);
+            let (number, issued_on) = (document.number.clone(), document.issued_on);
+            let gross = gross_of(&document)?;
+            let files;
+            (document, files) = self.write(document, issuer.language).await?;
             let stored = StoredDocument {
                 merchant: issuer.merchant,
                 key,
@@ -160,14 +160,21 @@ impl LocalInvoicing {
         Err(PlatformError::Busy)
     }
 
-    /// Renders every form off the threads that serve requests, and stores the bytes.
-    async fn write(&self, document: Invoice, issuer: &IssuerProfile) -> Result<Vec<FileFacts>> {
-        let language = issuer.language;
-        let rendering = tokio::task::spawn_blocking(move || render(&document, language));
-        let forms = rendering.await.map_err(PlatformError::internal)??;
-        let mut files = Vec::with_capacity(forms.len());
-        for (format, bytes) in forms {
-            let (sha256, size) = (name_of(&bytes), bytes.len() as u64);
+    /// Renders every form off the threads that serve requests, and stores the bytes: one form after the other, because a
+    /// document of 100,000 lines has 200 MB in some. Gives the document back.
+    async fn write(&self, document: Invoice, language: pdf::Language) -> Result<(Invoice, Vec<FileFacts>)> {
+        let document = Arc::new(document);
+        let mut files = Vec::new();
+        for format in Format::ALL.iter().copied() {
+            let shared = document.clone();
+            let rendering = tokio::task::spawn_blocking(move || {
+                let bytes = render(&shared, format, language)?;
+                Ok::<_, PlatformError>(bytes.map(|bytes| (name_of(&bytes), bytes)))
+            });
+            let Some((sha256, bytes)) = rendering.await.map_err(PlatformError::internal)?? else {
+                continue;
+            };
+            let size = bytes.len() as u64;
             self.files.put(&sha256, bytes).await?;
             files.push(FileFacts {
                 format,
@@ -175,7 +182,8 @@ impl LocalInvoicing {
                 bytes: size,
             });
         }
-        Ok(files)
+        // Nobody else holds it: the threads that rendered are done.
+        Ok((Arc::unwrap_or_clone(document), files))
     }
 }
 
@@ -273,11 +281,10 @@ fn gross_of(document: &Invoice) -> Result<Money> {
     Ok(Money::new(totals.gross, document.currency))
 }
 
-/// The first thing that keeps it from being written under the standard's core.
-fn acceptable(document: &Invoice) -> Result<(), Refused> {
-    let mut numbered = document.clone();
-    numbered.number = "1".to_owned();
-    let problems = numbered.check(Profile::Core).into_iter();
+/// The first thing that keeps it from being written under the standard's core. Leaves a number in it.
+fn acceptable(document: &mut Invoice) -> Result<(), Refused> {
+    "1".clone_into(&mut document.number);
+    let problems = document.check(Profile::Core).into_iter();
     match problems.into_iter().find(|problem| problem.fault != Fault::TooFine) {
         Some(problem) => Err(Refused {
             reason: problem.to_string(),
@@ -287,33 +294,42 @@ fn acceptable(document: &Invoice) -> Result<(), Refused> {
     }
 }
 
-/// Every form that the document fits; the pages alone where the standard has no XML for its currency.
-fn render(document: &Invoice, language: pdf::Language) -> Result<BTreeMap<Format, Vec<u8>>> {
+/// No portal that asks for a usage specification takes files of this many lines.
+const LINES_OF_SPECIFICATIONS_MAX: usize = 10_000;
+
+/// `None`: the document does not fit the form. The standard has no XML for some currencies, and a specification has rules
+/// that only its writer knows.
+fn render(document: &Invoice, format: Format, language: pdf::Language) -> Result<Option<Vec<u8>>> {
     let options = PageOptions {
         language,
         written_on: document.issued_on,
     };
-    let mut forms = BTreeMap::new();
-    if document.check(Profile::Core).is_empty() {
-        let hybrid = pdf::hybrid(document, HybridProfile::Core, options).map_err(PlatformError::internal)?;
-        let ubl = xml::ubl(document, Profile::Core).map_err(PlatformError::internal)?;
-        let cii = xml::cii(document, Profile::Core).map_err(PlatformError::internal)?;
-        forms.insert(Format::Pdf, hybrid.pdf);
-        forms.insert(Format::Ubl, ubl.into_bytes());
-        forms.insert(Format::Cii, cii.into_bytes());
-    } else {
-        let pages = pdf::pages(document, options).map_err(PlatformError::internal)?;
-        forms.insert(Format::Pdf, pages.pdf);
-    }
-    for (format, profile) in [
-        (Format::XRechnung, Profile::XRechnung),
-        (Format::Peppol, Profile::Peppol),
-    ] {
-        if document.check(profile).is_empty()
-            && let Ok(text) = xml::ubl(document, profile)
-        {
-            forms.insert(format, text.into_bytes());
-        }
-    }
-    Ok(forms)
+    let text = match format {
+        Format::Pdf => return pages(document, options).map(Some).map_err(PlatformError::internal),
+        Format::Ubl if is_core(document) => Some(xml::ubl(document, Profile::Core).map_err(PlatformError::internal)?),
+        Format::Cii if is_core(document) => Some(xml::cii(document, Profile::Core).map_err(PlatformError::internal)?),
+        Format::Ubl | Format::Cii => None,
+        Format::XRechnung => specified(document, Profile::XRechnung),
+        Format::Peppol => specified(document, Profile::Peppol),
+    };
+    Ok(text.map(String::into_bytes))
+}
+
+fn is_core(document: &Invoice) -> bool {
+    document.check(Profile::Core).is_empty()
+}
+
+fn specified(document: &Invoice, profile: Profile) -> Option<String> {
+    let is_short = document.lines.len() <= LINES_OF_SPECIFICATIONS_MAX;
+    is_short.then(|| xml::ubl(document, profile).ok()).flatten()
+}
+
+/// With the XML inside where there is one and the pages show what it says.
+fn pages(document: &Invoice, options: PageOptions) -> Result<Vec<u8>, pdf::PdfError> {
+    let has_xml_inside = !pdf::is_summed_up(document) && is_core(document);
+    let drawn = match has_xml_inside {
+        true => pdf::hybrid(document, HybridProfile::Core, options),
+        false => pdf::pages(document, options),
+    };
+    Ok(drawn?.pdf)
 }

@@ -54,12 +54,14 @@ pub enum CreditCause {
     Refund(RefundId),
     /// The payment was undone as a whole.
     Reversal,
+    /// Rides of an invoiced bill were refunded. Row R09.
+    CreditNote(BillId),
 }
 
 /// Which document: the idempotency key of [`Invoicing`], unique for ever within an issuer.
 ///
-/// As text `invoice:pay_…`, `invoice:bil_…`, `credit:pay_…:ref_…` or `credit:pay_…:reversal`; at most 70 visible ASCII
-/// characters.
+/// As text `invoice:pay_…`, `invoice:bil_…`, `credit:pay_…:ref_…`, `credit:pay_…:reversal` or `credit:bil_…:bil_…`; at most
+/// 70 visible ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DocumentKey {
     Invoice(Subject),
@@ -167,15 +169,16 @@ pub struct FileFacts {
 /// Forms of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// Factur-X / ZUGFeRD hybrid; plain pages where the standard has no XML for the document.
+    /// Factur-X / ZUGFeRD hybrid; plain pages where the standard has no XML for the document, and pages of sums with the
+    /// attached lists inside where it has more than a thousand lines.
     Pdf,
     /// UBL 2.1 of EN 16931's core.
     Ubl,
     /// UN/CEFACT CII of EN 16931's core.
     Cii,
-    /// XRechnung in UBL, where the document fits.
+    /// XRechnung in UBL, where the document fits; up to 10,000 lines.
     XRechnung,
-    /// Peppol BIS Billing 3, where the document fits.
+    /// Peppol BIS Billing 3, where the document fits; up to 10,000 lines.
     Peppol,
 }
 
@@ -289,15 +292,32 @@ impl fmt::Display for DocumentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invoice(subject) => write!(f, "invoice:{subject}"),
-            Self::Credit {
-                of,
-                cause: CreditCause::Refund(refund),
-            } => write!(f, "credit:{of}:{refund}"),
-            Self::Credit {
-                of,
-                cause: CreditCause::Reversal,
-            } => write!(f, "credit:{of}:reversal"),
+            Self::Credit { of, cause } => write!(f, "credit:{of}:{cause}"),
         }
+    }
+}
+
+impl fmt::Display for CreditCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refund(refund) => refund.fmt(f),
+            Self::Reversal => f.write_str("reversal"),
+            Self::CreditNote(bill) => bill.fmt(f),
+        }
+    }
+}
+
+impl FromStr for CreditCause {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        if text == "reversal" {
+            return Ok(Self::Reversal);
+        }
+        let refund = text.parse().map(Self::Refund);
+        refund
+            .or_else(|_| text.parse().map(Self::CreditNote))
+            .map_err(|_| KeyError)
     }
 }
 
@@ -310,11 +330,7 @@ impl FromStr for DocumentKey {
             return rest.parse().map(Self::Invoice);
         }
         let (of, cause) = rest.split_once(':').filter(|_| kind == "credit").ok_or(KeyError)?;
-        let cause = match cause {
-            "reversal" => CreditCause::Reversal,
-            refund => CreditCause::Refund(refund.parse().map_err(|_| KeyError)?),
-        };
-        let of = of.parse()?;
+        let (of, cause) = (of.parse()?, cause.parse()?);
         Ok(Self::Credit { of, cause })
     }
 }
@@ -370,6 +386,10 @@ mod tests {
             DocumentKey::Credit {
                 of,
                 cause: CreditCause::Reversal,
+            },
+            DocumentKey::Credit {
+                of: Subject::Bill(BillId::new(raw)),
+                cause: CreditCause::CreditNote(BillId::new(raw)),
             },
         ];
         for key in keys {

@@ -10,9 +10,10 @@ use onescan_domain::rides::bill::{
 use onescan_platforms::error::Result;
 use onescan_platforms::payments::Page;
 use onescan_platforms::rides::bills::{
-    BillPreview, BillSchedule, BillScope, BillStore, BilledRide, Bounds, CloseBill, Side,
+    BillMail, BillPreview, BillSchedule, BillScope, BillStore, BilledRide, Bounds, CloseBill, Side,
 };
 
+use super::bill_mails;
 use super::orders::{order, order_columns};
 use crate::decode::{currency, id, opt_parsed, parsed, wrong};
 use crate::error::DbError;
@@ -25,7 +26,7 @@ macro_rules! columns {
     () => {
         "id, institution_id, merchant_id, currency, period, first_on, until_on, from_at, until_at, issue, state, \
          expected_rides, rides, charged_minor, credits, credited_minor, closed_at, issued_on, setup_version, profile_id, \
-         number, issued_at, problem, attempts, created_at, changed_at"
+         number, issued_at, problem, attempts, created_at, changed_at, corrects"
     };
 }
 
@@ -50,16 +51,32 @@ statements! {
     INSERT = concat!(
         "insert into ride_bills (bucket, ", columns!(), ", next_at) values (:bucket, :id::text, :institution::text, \
          :merchant::text, :currency::text, :period::text, :first_on::text, :until_on::text, :from_at, :until_at, \
-         :issue::text, 'closing', :expected, 0, 0, 0, 0, null, null, null, null, null, null, null, 0, :now, :now, :now) \
-         on conflict (bucket, institution_id, merchant_id, currency, from_at, until_at) do nothing"
+         :issue::text, 'closing', :expected, 0, 0, 0, 0, null, null, null, null, null, null, null, 0, :now, :now, \
+         :corrects::text, :now) on conflict do nothing"
     );
     INSERT_PROVIDER =
         "insert into ride_provider_bills (bucket, merchant_id, bill_id) values (:bucket, :merchant::text, :bill::text)";
     FIND = concat!("select ", columns!(), " from ride_bills where bucket = :bucket and id = :id::text");
     FIND_PERIOD = concat!(
         "select ", columns!(), " from ride_bills where bucket = :bucket and institution_id = :institution::text \
-         and merchant_id = :merchant::text and currency = :currency::text and from_at = :from_at and until_at = :until_at"
+         and merchant_id = :merchant::text and currency = :currency::text and from_at = :from_at and until_at = :until_at \
+         and corrects is null"
     );
+    FIND_OPEN_NOTE = concat!(
+        "select ", columns!(), " from ride_bills where bucket = :bucket and corrects = :of::text and state = 'closing' \
+         and corrects is not null"
+    );
+    LIST_NOTES = concat!(
+        "select ", columns!(), " from ride_bills where bucket = :bucket and corrects = :of::text \
+         and corrects is not null order by id"
+    );
+    DELETE_EMPTY_NOTE =
+        "delete from ride_bills where bucket = :bucket and id = :id::text and corrects is not null and credits = 0";
+    /// What the invoice of a bill comes to, less what its credit notes took.
+    ROOM_OF_NOTES =
+        "select b.charged_minor - b.credited_minor - cast(coalesce((select sum(n.credited_minor) from ride_bills n
+             where n.bucket = :bucket and n.corrects = :of::text and n.corrects is not null), 0) as bigint)
+         from ride_bills b where b.bucket = :bucket and b.id = :of::text and b.state = 'issued'";
     /// Writes, so that two who gather one bill take turns.
     LOCK_CLOSING = concat!(
         "update ride_bills set changed_at = :now where bucket = :bucket and id = :id::text and state = 'closing' \
@@ -76,6 +93,20 @@ statements! {
         "select id, institution_refunded_minor - netted_minor - credited_minor from ride_orders where ", to_credit!(),
         " and bill_id <> :bill::text order by id limit :limit {for update}"
     );
+    /// Of one bill's rides, for its credit note.
+    OPEN_CREDITS_OF = concat!(
+        "select id, institution_refunded_minor - netted_minor - credited_minor from ride_orders where ", to_credit!(),
+        " and bill_id = :of::text order by id limit :limit {for update}"
+    );
+    OPEN_CREDIT_OF = concat!(
+        "select cast(coalesce(sum(institution_refunded_minor - netted_minor - credited_minor), 0) as bigint) \
+         from ride_orders where ", to_credit!(), " and bill_id = :of::text"
+    );
+    LIST_TO_CREDIT =
+        "select distinct bill_id from ride_orders
+         where bucket = :bucket and institution_id = :institution::text and bill_id is not null
+             and institution_refunded_minor > netted_minor + credited_minor
+         order by bill_id";
     /// Another bill may have been faster with all that [`TAKE_RIDES`] looked at.
     ANY_LEFT = concat!("select id from ride_orders where ", unbilled!(), " and created_at <= :known limit 1");
     CREDIT_RIDE =
@@ -135,27 +166,10 @@ statements! {
         "select order_id, amount_minor from ride_bill_credits
          where bucket = :bucket and bill_id = :bill::text and order_id > :after::text order by order_id limit :limit";
     FIND_RIDE = concat!("select ", order_columns!(), " from ride_orders where bucket = :bucket and id = :id::text");
-    MOVE_SCHEDULE =
-        "update ride_bill_schedules set closed_until = :closed_until
-         where bucket = :bucket and institution_id = :institution::text and changed_at = :seen";
     LIST_UNBILLED =
         "select distinct merchant_id, currency from ride_orders
          where bucket = :bucket and institution_id = :institution::text and start_at < :until and bill_id is null
          and institution_payment_id is not null and institution_refusal is null order by merchant_id, currency";
-    PUT_SCHEDULE =
-        "insert into ride_bill_schedules (bucket, institution_id, period, issue, grace_hours, closed_until, changed_at)
-         values (:bucket, :institution::text, :period::text, :issue::text, :grace, :closed_until, :now)
-         on conflict (bucket, institution_id) do update set period = excluded.period, issue = excluded.issue,
-         grace_hours = excluded.grace_hours,
-         closed_until = excluded.closed_until, changed_at = excluded.changed_at";
-    REMOVE_SCHEDULE =
-        "delete from ride_bill_schedules where bucket = :bucket and institution_id = :institution::text";
-    FIND_SCHEDULE =
-        "select institution_id, period, issue, closed_until, changed_at, grace_hours from ride_bill_schedules
-         where bucket = :bucket and institution_id = :institution::text";
-    SCHEDULES_ALL_BUCKETS =
-        "select institution_id, period, issue, closed_until, changed_at, grace_hours from ride_bill_schedules
-         order by bucket, institution_id";
 }
 
 #[async_trait]
@@ -259,26 +273,51 @@ impl BillStore for Store {
         Ok(gathering.await?)
     }
 
+    async fn insert_note(&self, note: &Bill, limit: u32) -> Result<Option<Bill>> {
+        let inserting = self.db.write_with((note.clone(), limit), |tx, (note, limit)| {
+            Box::pin(insert_note(tx, note, *limit))
+        });
+        Ok(inserting.await?)
+    }
+
+    async fn list_notes(&self, of: BillId) -> Result<Vec<Bill>> {
+        let rows = self.list_long(&LIST_NOTES, key(of)).await?;
+        Ok(rows.into_iter().map(bill).collect::<Result<_, DbError>>()?)
+    }
+
+    async fn open_credit(&self, bill: &Bill) -> Result<i64> {
+        let mut parameters = owner_key(bill.institution, bill.provider, bill.currency);
+        parameters.extend(params![bill.id.stored()]);
+        let rows = self.list_long(&OPEN_CREDIT_OF, parameters).await?;
+        let sum = rows.first().ok_or(DbError::Broken)?;
+        Ok(sum.int(0)?)
+    }
+
+    async fn list_to_credit(&self, institution: InstitutionId) -> Result<Vec<BillId>> {
+        let key = params![institution.bucket().number(), institution.stored()];
+        let rows = self.list_long(&LIST_TO_CREDIT, key).await?;
+        let ids = rows.iter().map(|row| id(row, 0, BillId::new));
+        Ok(ids.collect::<Result<_, DbError>>()?)
+    }
+
+    async fn complete_bill(&self, bill: &Bill, mail: Option<&BillMail>) -> Result<bool> {
+        let row = move_parameters(bill, "issuing", None);
+        let completing = self.db.write_with((row, mail.cloned()), |tx, (row, mail)| {
+            Box::pin(async move {
+                if tx.execute(&MOVE, row.clone()).await? == 0 {
+                    return Ok::<_, DbError>(false);
+                }
+                if let Some(mail) = mail {
+                    bill_mails::put(tx, mail).await?;
+                }
+                Ok(true)
+            })
+        });
+        Ok(completing.await?)
+    }
+
     async fn move_bill(&self, bill: &Bill, from: &'static str, next_at: Option<i64>) -> Result<bool> {
-        let (number, issued_at, problem) = match &bill.state {
-            BillState::Issued { number, at } => (Some(number.as_str()), Some(*at), None),
-            BillState::Failed { problem } => (None, None, Some(problem.as_str())),
-            BillState::Closing | BillState::Closed | BillState::Issuing => (None, None, None),
-        };
-        let row = params![
-            bill.state.name(),
-            bill.document.map(|document| document.issued_on.to_string()),
-            bill.document.map(|document| document.setup_version),
-            bill.document.map(|document| document.profile.stored()),
-            number,
-            issued_at,
-            problem,
-            next_at,
-            bill.changed_at,
-            bill.id.bucket().number(),
-            bill.id.stored(),
-            from
-        ];
+        let row = move_parameters(bill, from, next_at);
         Ok(self.change(&MOVE, row).await? == 1)
     }
 
@@ -357,43 +396,39 @@ impl BillStore for Store {
     }
 
     async fn put_schedule(&self, schedule: &BillSchedule) -> Result<()> {
-        let row = params![
-            schedule.institution.bucket().number(),
-            schedule.institution.stored(),
-            schedule.period.name(),
-            schedule.issue.name(),
-            schedule.grace_hours,
-            schedule.closed_until,
-            schedule.changed_at
-        ];
-        Ok(self.change_one(&PUT_SCHEDULE, row).await?)
+        self.put_schedule_row(schedule).await
     }
 
     async fn move_schedule(&self, schedule: &BillSchedule) -> Result<()> {
-        let institution = schedule.institution;
-        let row = params![
-            schedule.closed_until,
-            institution.bucket().number(),
-            institution.stored(),
-            schedule.changed_at
-        ];
-        Ok(self.change(&MOVE_SCHEDULE, row).await.map(drop)?)
+        self.move_schedule_row(schedule).await
     }
 
-    async fn remove_schedule(&self, institution: InstitutionId) -> Result<bool> {
-        let key = params![institution.bucket().number(), institution.stored()];
-        Ok(self.change(&REMOVE_SCHEDULE, key).await? == 1)
+    async fn remove_schedule(&self, institution: InstitutionId, provider: Option<MerchantId>) -> Result<bool> {
+        self.remove_schedule_row(institution, provider).await
     }
 
-    async fn find_schedule(&self, institution: InstitutionId) -> Result<Option<BillSchedule>> {
-        let key = params![institution.bucket().number(), institution.stored()];
-        let row = self.db.query_opt(&FIND_SCHEDULE, key).await?;
-        Ok(row.as_ref().map(schedule).transpose()?)
+    async fn list_schedules(&self, institution: InstitutionId) -> Result<Vec<BillSchedule>> {
+        self.list_schedule_rows(institution).await
     }
 
-    async fn list_schedules(&self) -> Result<Vec<BillSchedule>> {
-        let rows = self.list_long(&SCHEDULES_ALL_BUCKETS, Vec::new()).await?;
-        Ok(rows.iter().map(schedule).collect::<Result<_, DbError>>()?)
+    async fn due_schedules(&self, now: i64, limit: u32) -> Result<Vec<BillSchedule>> {
+        self.due_schedule_rows(now, limit).await
+    }
+
+    async fn put_mail(&self, mail: &BillMail) -> Result<()> {
+        self.put_mail_row(mail).await
+    }
+
+    async fn find_mail(&self, bill: BillId) -> Result<Option<BillMail>> {
+        self.find_mail_row(bill).await
+    }
+
+    async fn take_mails(&self, now: i64, lease_ms: i64, limit: u32) -> Result<Vec<BillMail>> {
+        self.take_mail_rows(now, lease_ms, limit).await
+    }
+
+    async fn note_mail(&self, mail: &BillMail) -> Result<()> {
+        self.note_mail_row(mail).await
     }
 }
 
@@ -406,6 +441,12 @@ async fn gather_once(tx: &mut Tx, id: BillId, limit: u32, now: i64) -> Result<Bi
         return bill(tx.query_one(&FIND, key(id)).await?);
     };
     let closing = bill(locked)?;
+    if let Some(of) = closing.corrects {
+        return match take_credits_of(tx, &closing, of, limit).await? {
+            0 => close(tx, &closing, now).await,
+            credited => add_up(tx, &closing, [0, 0, credited]).await,
+        };
+    }
     let taken = tx.query(&TAKE_RIDES, take_parameters(&closing, limit)).await?;
     if !taken.is_empty() {
         let mut charged = 0;
@@ -423,19 +464,62 @@ async fn gather_once(tx: &mut Tx, id: BillId, limit: u32, now: i64) -> Result<Bi
     if credited > 0 {
         return add_up(tx, &closing, [0, 0, credited]).await;
     }
+    close(tx, &closing, now).await
+}
+
+async fn close(tx: &mut Tx, closing: &Bill, now: i64) -> Result<Bill, DbError> {
     let after = closing.after_gathering();
     let next_at = (after == BillState::Issuing).then_some(now);
     let mut parameters = params![after.name(), now, next_at];
-    parameters.extend(key(id));
+    parameters.extend(key(closing.id));
     bill(tx.query_one(&CLOSE, parameters).await?)
+}
+
+/// The note with its first refunds, in one commit; the one that stands where somebody was faster; `None` and nothing written
+/// where no refund waits.
+async fn insert_note(tx: &mut Tx, note: &Bill, limit: u32) -> Result<Option<Bill>, DbError> {
+    let Some(of) = note.corrects else {
+        return Ok(None);
+    };
+    if tx.execute(&INSERT, insert_parameters(note)).await? == 0 {
+        return tx.query_opt(&FIND_OPEN_NOTE, key(of)).await?.map(bill).transpose();
+    }
+    let credited = take_credits_of(tx, note, of, limit).await?;
+    if credited == 0 {
+        tx.execute_one(&DELETE_EMPTY_NOTE, key(note.id)).await?;
+        return Ok(None);
+    }
+    let (bucket, provider) = (note.provider.bucket().number(), note.provider.stored());
+    tx.execute_one(&INSERT_PROVIDER, params![bucket, provider, note.id.stored()])
+        .await?;
+    add_up(tx, note, [0, 0, credited]).await.map(Some)
+}
+
+/// Refunds of one bill's rides, as far as its invoice has something left.
+async fn take_credits_of(tx: &mut Tx, note: &Bill, of: BillId, limit: u32) -> Result<i64, DbError> {
+    let (bucket, of) = (of.bucket().number(), of.stored());
+    let room = params![bucket, of.clone()];
+    let Some(room) = tx.query_opt(&ROOM_OF_NOTES, room).await? else {
+        return Ok(0);
+    };
+    let room = room.int(0)?;
+    let mut parameters = owner_key(note.institution, note.provider, note.currency);
+    parameters.extend(params![of, limit]);
+    let open = tx.query(&OPEN_CREDITS_OF, parameters).await?;
+    take(tx, note, &open, room).await
 }
 
 async fn take_credits(tx: &mut Tx, closing: &Bill, limit: u32) -> Result<i64, DbError> {
     let mut parameters = owner_key(closing.institution, closing.provider, closing.currency);
     parameters.extend(params![closing.id.stored(), limit]);
     let open = tx.query(&OPEN_CREDITS, parameters).await?;
+    take(tx, closing, &open, closing.tally.total_minor()).await
+}
+
+/// `open`: rides with what is open of them, locked.
+async fn take(tx: &mut Tx, closing: &Bill, open: &[Row], room: i64) -> Result<i64, DbError> {
     let minors: Vec<i64> = open.iter().map(|row| row.int(1)).collect::<Result<_, DbError>>()?;
-    let taken = credits(&minors, closing.tally.total_minor());
+    let taken = credits(&minors, room);
     let bucket = closing.id.bucket().number();
     for (row, amount) in open.iter().zip(&taken).filter(|(_, amount)| **amount > 0) {
         let ride = id(row, 0, RideOrderId::new)?.stored();
@@ -451,6 +535,28 @@ async fn add_up(tx: &mut Tx, closing: &Bill, [rides, charged, credited]: [i64; 3
     let mut parameters = params![rides, charged, credited];
     parameters.extend(key(closing.id));
     bill(tx.query_one(&ADD_UP, parameters).await?)
+}
+
+fn move_parameters(bill: &Bill, from: &'static str, next_at: Option<i64>) -> Vec<Value> {
+    let (number, issued_at, problem) = match &bill.state {
+        BillState::Issued { number, at } => (Some(number.as_str()), Some(*at), None),
+        BillState::Failed { problem } => (None, None, Some(problem.as_str())),
+        BillState::Closing | BillState::Closed | BillState::Issuing => (None, None, None),
+    };
+    params![
+        bill.state.name(),
+        bill.document.map(|document| document.issued_on.to_string()),
+        bill.document.map(|document| document.setup_version),
+        bill.document.map(|document| document.profile.stored()),
+        number,
+        issued_at,
+        problem,
+        next_at,
+        bill.changed_at,
+        bill.id.bucket().number(),
+        bill.id.stored(),
+        from
+    ]
 }
 
 fn key(id: BillId) -> Vec<Value> {
@@ -493,7 +599,8 @@ fn insert_parameters(bill: &Bill) -> Vec<Value> {
         bill.until_at,
         bill.issue.name(),
         bill.tally.expected,
-        bill.created_at
+        bill.created_at,
+        bill.corrects.map(BillId::stored)
     ]
 }
 
@@ -531,6 +638,7 @@ fn bill(mut row: Row) -> Result<Bill, DbError> {
         provider: id(&row, 2, MerchantId::new)?,
         currency: currency(&row, 3)?,
         period: BillPeriod::kept(kind, first_on, until_on).ok_or_else(|| wrong(6, "a later date"))?,
+        corrects: opt_parsed(&row, 26, "id of a bill", |text| BillId::from_stored(text).ok())?,
         from_at: row.int(7)?,
         until_at: row.int(8)?,
         issue: parsed(&row, 9, "when to issue", IssueWhen::parse)?,
@@ -546,16 +654,5 @@ fn bill(mut row: Row) -> Result<Bill, DbError> {
         document,
         created_at: row.int(24)?,
         changed_at: row.int(25)?,
-    })
-}
-
-fn schedule(row: &Row) -> Result<BillSchedule, DbError> {
-    Ok(BillSchedule {
-        institution: id(row, 0, InstitutionId::new)?,
-        period: parsed(row, 1, "period", PeriodKind::parse)?,
-        issue: parsed(row, 2, "when to issue", IssueWhen::parse)?,
-        closed_until: row.int(3)?,
-        changed_at: row.int(4)?,
-        grace_hours: row.int(5)?,
     })
 }

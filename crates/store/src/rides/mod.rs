@@ -1,6 +1,8 @@
 //! The rides platform's tables: the port [`RideStore`].
 
 pub(crate) mod applications;
+pub(crate) mod bill_mails;
+pub(crate) mod bill_schedules;
 pub(crate) mod bills;
 pub(crate) mod orders;
 pub(crate) mod policies;

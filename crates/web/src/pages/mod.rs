@@ -7,6 +7,7 @@
 
 mod account;
 mod approvals;
+mod bills;
 mod code;
 mod desk;
 mod error;
@@ -58,6 +59,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .merge(running())
         .merge(office())
         .merge(desk::router())
+        .merge(bills::router())
         .merge(travel::routes())
         .layer(CsrfLayer::new())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

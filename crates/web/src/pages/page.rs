@@ -105,6 +105,7 @@ const GATE_DOORS: &[Door] = &[door("/gates", "ride", "nav-gates")];
 const OPERATOR_DOORS: &[Door] = &[door("/operator", "list", "nav-operator")];
 const OFFICE_DOORS: &[Door] = &[
     door("/office/invoices", "list", "invoices"),
+    door("/office/bills", "ride", "bills"),
     door("/office/tax", "title", "nav-tax"),
 ];
 const INVOICE_DOORS: &[Door] = &[door("/invoice-terminal", "scan", "nav-invoice")];

@@ -60,29 +60,15 @@ texts! {
     Subject: ToString::to_string, |text| text.parse().map_err(Unreadable::new),
         {"type": "string", "example": "pay_01kav4e5g0g0000000000000h7", "description": "The payment or the bill."};
     DocumentKey: ToString::to_string, |text| text.parse().map_err(Unreadable::new),
-        {"type": "string", "maxLength": 70, "description": "`invoice:SUBJECT`, `credit:SUBJECT:ref_…` or `credit:SUBJECT:reversal`"};
-    CreditCause: |cause| cause_text(*cause), |text| read_cause(text),
-        {"type": "string", "description": "`reversal`, or the refund's id"};
+        {"type": "string", "maxLength": 70, "description": "`invoice:SUBJECT`, `credit:SUBJECT:ref_…`, `credit:SUBJECT:reversal` or `credit:SUBJECT:bil_…`"};
+    CreditCause: ToString::to_string, |text| text.parse().map_err(Unreadable::new),
+        {"type": "string", "description": "`reversal`, the refund's id, or that of the bill that is a credit note"};
     Date: ToString::to_string, |text| Date::parse(text).ok_or_else(|| Unreadable::new("must be a date such as 2026-11-25")),
         {"type": "string", "format": "date"};
     Decimal: ToString::to_string, |text| Decimal::parse(text).ok_or_else(|| Unreadable::new("must be a decimal such as 12.50")),
         {"type": "string", "pattern": "^-?[0-9]+([.][0-9]+)?$"};
     Vec<u8>: |bytes| BASE64.encode(bytes), |text| BASE64.decode(text).map_err(Unreadable::new),
         {"type": "string", "contentEncoding": "base64"};
-}
-
-fn cause_text(cause: CreditCause) -> String {
-    match cause {
-        CreditCause::Refund(refund) => refund.to_string(),
-        CreditCause::Reversal => "reversal".to_owned(),
-    }
-}
-
-fn read_cause(text: &str) -> Result<CreditCause, Unreadable> {
-    match text {
-        "reversal" => Ok(CreditCause::Reversal),
-        refund => refund.parse().map(CreditCause::Refund).map_err(Unreadable::new),
-    }
 }
 
 tagged! {

@@ -9,8 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use onescan_domain::ids::ScenarioId;
 use onescan_domain::institutions::MemberRole;
 use onescan_domain::merchants::TerminalRole;
+use onescan_domain::profiles::{DeliveryChannel, ProfileFields, TitleKind};
 use onescan_einvoice::titles::title_qr;
 use onescan_gate::keys::SigningKey;
+use onescan_platforms::profiles::NewProfile;
 use serde_json::{Value, json};
 
 use super::builders::{InstitutionCast, MemberCast, MerchantCast, PersonCast};
@@ -366,7 +368,10 @@ impl Inventory {
                 (asked["currency"], asked["issue"]) = (json!("CNY"), json!("at_once"));
                 asked
             }
-            "putBillSchedule" => json!({"period": "month", "issue": "at_once", "grace_hours": 48}),
+            "creditBill" => json!({"issue": "at_once"}),
+            "putBillSchedule" | "putProviderBillSchedule" => {
+                json!({"period": "month", "issue": "at_once", "grace_hours": 48})
+            }
             "refundRide" => json!({"number": app.fresh_text(), "amount": amount(1)}),
             other => panic!("what does {other} take?"),
         })
@@ -384,6 +389,7 @@ impl Inventory {
                 ids.insert("payment", text(&paid, "/payment/id").to_owned());
                 self.choose(app).await;
             }
+            "creditBill" => self.refund_billed(app).await,
             "deleteRideFeed" => {
                 ids.insert("feed", feed(app, &self.merchant).await);
             }
@@ -394,6 +400,20 @@ impl Inventory {
             _ => {}
         }
         ids
+    }
+
+    /// A refund of a ride in the bill that waits to be credited.
+    async fn refund_billed(&self, app: &TestApp) {
+        let path = format!(
+            "/v1/institutions/{}/bills/{}/rides",
+            self.ids["institution"], self.ids["bill"]
+        );
+        let rides = app.get(&path).bearer(&self.administrator.token).send().await.ok(200);
+        let ride = text(&items(&rides)[0], "/ride/id");
+        let path = format!("/v1/merchants/{}/rides/{ride}/refunds", self.ids["merchant"]);
+        let refund = json!({"number": app.fresh_text(), "amount": {"amount_minor": 1, "currency": "CNY"}});
+        let refunded = app.post(&path).bearer(&self.merchant.key).json(&refund).send().await;
+        assert!(refunded.status.is_success(), "{}", refunded.text());
     }
 
     /// Answers the questions that wait for the person.
@@ -511,19 +531,29 @@ async fn bill(app: &TestApp, cast: &Cast) -> String {
         .send()
         .await
         .expect(201);
-    app.profile(&cast.institution.record, "Example Technology", &[]).await;
+    let new = NewProfile {
+        fields: ProfileFields {
+            tax_number: Some("91330106MA2CFLDG4R".to_owned()),
+            channel: DeliveryChannel::Email("invoices@technology.example".to_owned()),
+            ..ProfileFields::new(TitleKind::Company, "Example Technology")
+        },
+        scenarios: Vec::new(),
+        preferred: true,
+    };
+    let record = &cast.institution.record;
+    let profiles = &app.services.profiles;
+    profiles.create(record.bucket, &record.id, new).await.unwrap();
     let path = format!("{institution}/bills");
     let asked = new_bill(&cast.merchant.merchant.id.to_string());
     let made = app.post(&path).bearer(administrator).json(&asked).send().await.ok(202);
     while app.services.bills.work().await.unwrap() > 0 {}
     let schedule = json!({"period": "month"});
-    let path = format!("{institution}/bill-schedule");
-    app.put(&path)
-        .bearer(administrator)
-        .json(&schedule)
-        .send()
-        .await
-        .expect(200);
+    let provider = format!("bill-schedules/{}", cast.merchant.merchant.id);
+    for path in ["bill-schedule", &provider] {
+        let path = format!("{institution}/{path}");
+        let put = app.put(&path).bearer(administrator).json(&schedule).send().await;
+        put.expect(200);
+    }
     text(&made, "/id").to_owned()
 }
 

@@ -144,9 +144,13 @@ impl Processing {
         let person = self.parts.people.find(invoice.person).await?;
         let language = person.map_or_else(|| invoice.language.clone(), |person| person.language);
         let number = invoice.number.clone().unwrap_or_default();
+        let name = match invoice.kind {
+            InvoiceKind::Invoice => DocumentName::Invoice,
+            InvoiceKind::CreditNote { .. } => DocumentName::CreditNote,
+        };
         let words = words(
             &language,
-            invoice.kind,
+            name,
             &number,
             &invoice.seller_name,
             &invoice.amount.to_string(),
@@ -182,9 +186,16 @@ pub fn file_name(number: &str) -> String {
     format!("{safe}.pdf")
 }
 
+/// What a message calls its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DocumentName {
+    Invoice,
+    CreditNote,
+}
+
 /// Subject and text.
-fn words(language: &str, kind: InvoiceKind, number: &str, seller: &str, amount: &str) -> (String, String) {
-    let is_invoice = kind == InvoiceKind::Invoice;
+pub(crate) fn words(language: &str, name: DocumentName, number: &str, seller: &str, amount: &str) -> (String, String) {
+    let is_invoice = name == DocumentName::Invoice;
     match language.split('-').next().unwrap_or_default() {
         "zh" => {
             let what = if is_invoice { "发票" } else { "红字发票" };

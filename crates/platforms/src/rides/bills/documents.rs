@@ -1,8 +1,7 @@
 //! A bill's rides as documents have them: lines of its invoice and a list for spreadsheets.
 
 use jiff::tz::TimeZone;
-use onescan_domain::ids::BillId;
-use onescan_domain::rides::bill::Bill;
+use onescan_domain::rides::bill::{Bill, BillState};
 use onescan_domain::rides::order::RidePoint;
 use onescan_einvoice::Decimal;
 use onescan_einvoice::date::LocalMinute;
@@ -12,31 +11,58 @@ use onescan_einvoice::rides::{self, Ride, Side};
 use super::{BilledRide, Bills};
 use crate::env::instant;
 use crate::error::Result;
-use crate::invoicing::{Date, DocumentKey, Format, Subject};
+use crate::invoicing::{CreditCause, Date, DocumentKey, FileFacts, Format, Standing, Subject};
 use crate::merchants::tax::TaxFields;
 use crate::payments::Page;
 
 /// Read in one go.
-const RIDES_AT_ONCE: u32 = 5_000;
+const RIDES_AT_ONCE: u32 = 2_000;
 
 impl Bills {
-    /// All rides and refunds of a bill as RFC 4180, the same list as is attached to the invoice.
+    /// All rides and refunds of a bill as RFC 4180, the same list as is attached to the invoice. Reads page by page; memory
+    /// holds the text.
     pub async fn list_as_csv(&self, bill: &Bill) -> Result<String> {
-        let rides = self.rides_of(bill, None).await?;
-        Ok(rides::list(&rides, bill.currency))
+        let mut text = rides::list_head().to_owned();
+        self.each_page(bill, None, |page| rides::list_rows(&mut text, &page, bill.currency))
+            .await?;
+        Ok(text)
     }
 
     /// A form of the issued document.
     pub async fn document(&self, bill: &Bill, format: Format) -> Result<Option<Vec<u8>>> {
-        let key = document_key(bill.id);
-        self.parts.invoicing.fetch(bill.provider, key, format).await
+        self.parts
+            .invoicing
+            .fetch(bill.provider, document_key(bill), format)
+            .await
+    }
+
+    /// What forms the issued document has; empty: it is not issued.
+    pub async fn forms(&self, bill: &Bill) -> Result<Vec<FileFacts>> {
+        let BillState::Issued { .. } = bill.state else {
+            return Ok(Vec::new());
+        };
+        match self.parts.invoicing.status(bill.provider, document_key(bill)).await? {
+            Standing::Issued(issued) => Ok(issued.files),
+            Standing::Unknown | Standing::Accepted { .. } | Standing::Refused(_) => Ok(Vec::new()),
+        }
     }
 
     /// Rides first, then refunds of earlier ones; times in the institution's time zone. Without a seller no tax is named.
     pub(super) async fn rides_of(&self, bill: &Bill, seller: Option<&TaxFields>) -> Result<Vec<Ride>> {
+        let count = bill.tally.rides + bill.tally.credits;
+        let mut rides = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
+        self.each_page(bill, seller, |page| rides.extend(page)).await?;
+        Ok(rides)
+    }
+
+    async fn each_page(
+        &self,
+        bill: &Bill,
+        seller: Option<&TaxFields>,
+        mut take: impl FnMut(Vec<Ride>) + Send,
+    ) -> Result<()> {
         let institution = self.institution(bill.institution).await?;
         let zone = TimeZone::get(&institution.time_zone).unwrap_or(TimeZone::UTC);
-        let mut rides = Vec::with_capacity(usize::try_from(bill.tally.rides).unwrap_or_default());
         for side in [Side::Charge, Side::Credit] {
             let mut after = None;
             loop {
@@ -45,20 +71,26 @@ impl Bills {
                     limit: RIDES_AT_ONCE,
                 };
                 let billed = self.store.list_billed(bill.id, side, &page).await?;
-                let Some(last) = billed.last().filter(|_| billed.len() == RIDES_AT_ONCE as usize) else {
-                    rides.extend(billed.iter().map(|billed| ride(billed, &zone, seller)));
+                let is_last = billed.len() < RIDES_AT_ONCE as usize;
+                after = billed.last().map(|billed| billed.order.id.stored());
+                take(billed.iter().map(|billed| ride(billed, &zone, seller)).collect());
+                if is_last {
                     break;
-                };
-                after = Some(last.order.id.stored());
-                rides.extend(billed.iter().map(|billed| ride(billed, &zone, seller)));
+                }
             }
         }
-        Ok(rides)
+        Ok(())
     }
 }
 
-pub(super) fn document_key(id: BillId) -> DocumentKey {
-    DocumentKey::Invoice(Subject::Bill(id))
+pub(super) fn document_key(bill: &Bill) -> DocumentKey {
+    match bill.corrects {
+        None => DocumentKey::Invoice(Subject::Bill(bill.id)),
+        Some(of) => DocumentKey::Credit {
+            of: Subject::Bill(of),
+            cause: CreditCause::CreditNote(bill.id),
+        },
+    }
 }
 
 /// The article group that is called like the travel type, else the seller's first.

@@ -1,16 +1,26 @@
 //! A closed bill becomes one e-invoice of the provider. Row R09. Source: R claim 9.
 
 use onescan_domain::calendar;
+use onescan_domain::ids::BillId;
 use onescan_domain::profiles::InvoiceProfile;
 use onescan_domain::rides::bill::{Bill, BillDocument, BillState};
+use onescan_einvoice::invoice::Original;
 
 use super::Bills;
 use super::documents::document_key;
 use crate::env::local_time;
 use crate::error::{PlatformError, Result};
 use crate::invoicing::bill::{self, BillHead};
-use crate::invoicing::{Draft, IssueRequest, IssuedDocument, IssuerProfile, Standing, Subject};
+use crate::invoicing::{
+    CreditCause, CreditRequest, Draft, IssueRequest, IssuedDocument, IssuerProfile, Standing, Subject,
+};
 use crate::merchants::tax::TaxSetup;
+
+/// What the issuer is asked for.
+enum Asked {
+    Invoice(IssueRequest),
+    CreditNote(CreditRequest),
+}
 
 /// What the document needs beside the rides.
 struct Sides {
@@ -21,7 +31,7 @@ struct Sides {
 impl Bills {
     /// Asks first where the document stands, so that nothing that changed meanwhile can make a second one.
     pub(super) async fn issue_document(&self, mut bill: Bill) -> Result<()> {
-        let key = document_key(bill.id);
+        let key = document_key(&bill);
         let known = self.parts.invoicing.status(bill.provider, key).await?;
         if let Standing::Issued(issued) = known {
             return self.complete(bill, &issued).await;
@@ -34,7 +44,11 @@ impl Bills {
             Ok(request) => request,
             Err(error) => return self.fail(bill, error.to_string()).await,
         };
-        match self.parts.invoicing.issue(request).await? {
+        let standing = match request {
+            Asked::Invoice(request) => self.parts.invoicing.issue(request).await?,
+            Asked::CreditNote(request) => self.parts.invoicing.credit(request).await?,
+        };
+        match standing {
             Standing::Issued(issued) => self.complete(bill, &issued).await,
             Standing::Accepted { ask_at } => self.store.defer_bill(bill.id, ask_at).await,
             Standing::Refused(refused) => self.fail(bill, refused.to_string()).await,
@@ -89,15 +103,15 @@ impl Bills {
         Ok(None)
     }
 
-    async fn request(
-        &self,
-        bill: &Bill,
-        sides: Sides,
-    ) -> Result<std::result::Result<IssueRequest, bill::BillDraftError>> {
+    async fn request(&self, bill: &Bill, sides: Sides) -> Result<std::result::Result<Asked, bill::BillDraftError>> {
         let Some(document) = bill.document else {
             return Err(PlatformError::internal("a bill is issued before it was settled"));
         };
         let Sides { seller, buyer } = sides;
+        let corrects = match bill.corrects {
+            Some(of) => Some((of, self.original(of).await?)),
+            None => None,
+        };
         let rides = self.rides_of(bill, Some(&seller.fields)).await?;
         let id = bill.id.to_string();
         let head = BillHead {
@@ -106,25 +120,47 @@ impl Bills {
             issued_on: bill::day(document.issued_on),
             reference: &id,
             currency: bill.currency,
-            total_minor: bill.tally.total_minor(),
+            total_minor: bill.tally.total_minor().abs(),
+            corrects: corrects.as_ref().map(|(_, original)| original),
         };
         let drawn = match bill::invoice(head, &rides) {
             Ok(drawn) => drawn,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(Ok(IssueRequest {
-            subject: Subject::Bill(bill.id),
-            issuer: IssuerProfile {
-                merchant: bill.provider,
-                numbering: seller.fields.numbering.clone(),
-                language: seller.fields.language,
-                logo: seller.fields.logo.clone(),
-            },
-            draft: Draft {
-                document: drawn,
-                channels: vec![buyer.fields.channel.clone()],
-            },
+        // A list of 100,000 rides is not kept beside the lines made of it.
+        drop(rides);
+        let issuer = IssuerProfile {
+            merchant: bill.provider,
+            numbering: seller.fields.numbering.clone(),
+            language: seller.fields.language,
+            logo: seller.fields.logo.clone(),
+        };
+        let draft = Draft {
+            document: drawn,
+            channels: vec![buyer.fields.channel.clone()],
+        };
+        let subject = Subject::Bill(bill.id);
+        Ok(Ok(match corrects {
+            None => Asked::Invoice(IssueRequest { subject, issuer, draft }),
+            Some((of, _)) => Asked::CreditNote(CreditRequest {
+                of: Subject::Bill(of),
+                cause: CreditCause::CreditNote(bill.id),
+                issuer,
+                draft,
+            }),
         }))
+    }
+
+    async fn original(&self, of: BillId) -> Result<Original> {
+        let found = self.store.find_bill(of).await?;
+        let named = found.and_then(|bill| match bill.state {
+            BillState::Issued { number, .. } => Some(Original {
+                number,
+                issued_on: bill.document.map(|document| bill::day(document.issued_on)),
+            }),
+            BillState::Closing | BillState::Closed | BillState::Issuing | BillState::Failed { .. } => None,
+        });
+        named.ok_or_else(|| PlatformError::internal("a credit note corrects a bill without an invoice"))
     }
 
     async fn complete(&self, mut bill: Bill, issued: &IssuedDocument) -> Result<()> {
@@ -133,7 +169,8 @@ impl Bills {
             at: issued.issued_at,
         };
         bill.changed_at = self.env.now_ms();
-        self.store.move_bill(&bill, "issuing", None).await.map(drop)
+        let mail = self.mail_of(&bill).await?;
+        self.store.complete_bill(&bill, mail.as_ref()).await.map(drop)
     }
 
     /// Nothing was issued: the next attempt may say something else.

@@ -7,17 +7,23 @@
 //! | last | `closed`, or `issuing` where it is to be issued at once | gathering finds nothing and writes it |
 //! | settle | date, set-up, buyer | the issuer is asked with the same |
 //! | issue | the issuer's own | the issuer is asked where the document stands, under the bill's key |
-//! | complete | `issued`, or `failed` with the reason | as before |
+//! | complete | `issued` with the e-mail that is to go out, or `failed` with the reason | as before |
+//! | send | whether the mail server took it | it is sent again, under the same message id |
+//!
+//! A credit note is a bill without rides: its first refunds are gathered in the commit that makes it, the rest as above.
 //!
 //! **Invariant:** in which bill a ride is stands in one place, at the ride; marking and sums are one commit.
 
+mod credit;
 mod documents;
 mod issue;
+mod mail;
 mod schedule;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use onescan_domain::calendar::Date;
 use onescan_domain::ids::{BillId, InstitutionId, MerchantId};
 use onescan_domain::institutions::Institution;
 use onescan_domain::money::Currency;
@@ -26,18 +32,20 @@ use onescan_domain::rides::order::RideOrder;
 pub use onescan_einvoice::rides::Side;
 
 use crate::codes::Codes;
-use crate::env::{Env, instant, midnight};
+use crate::env::{Env, instant, local_time, midnight};
 use crate::error::{PlatformError, Result};
 use crate::institutions::Institutions;
 use crate::invoicing::Invoicing;
 use crate::merchants::Merchants;
 use crate::merchants::tax::TaxSetups;
 use crate::payments::Page;
+use crate::processing::delivery::documents::Mailer;
 use crate::profiles::Profiles;
 
 /// Rides marked in one commit; payments wait for the writer no longer than that takes.
 pub const GATHERED_AT_ONCE: u32 = 2_000;
-const LEASE_MS: i64 = 60_000;
+/// Longer than a bill of 100,000 rides takes from here to its document.
+const LEASE_MS: i64 = 120_000;
 const BILLS_AT_ONCE: u32 = 4;
 const FIRST_PAUSE_MS: i64 = 1_000;
 const LONGEST_PAUSE_MS: i64 = 3_600_000;
@@ -68,6 +76,16 @@ pub struct BillPreview {
     pub open_credits_minor: i64,
 }
 
+/// What waits for a bill with one provider in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    pub provider: MerchantId,
+    /// The period in which now lies; late rides of earlier ones in it.
+    pub current: BillPreview,
+    /// The one before, where rides wait that began before its end.
+    pub over: Option<BillPreview>,
+}
+
 /// A ride as a bill has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BilledRide {
@@ -77,19 +95,26 @@ pub struct BilledRide {
     pub amount_minor: i64,
 }
 
-/// Closes by themselves the periods of an institution with all its providers.
+/// Closes by themselves the periods of an institution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillSchedule {
     pub institution: InstitutionId,
-    /// Not [`PeriodKind::Own`].
+    /// Of this provider alone; `None`: of every one that has no schedule of its own.
+    pub provider: Option<MerchantId>,
+    /// [`PeriodKind::Own`], of a provider's alone: by hand only.
     pub period: PeriodKind,
     pub issue: IssueWhen,
     /// How long after a period's end, so that rides told late are still in it; 0 to [`onescan_domain::rides::bill::GRACE_HOURS_MAX`].
     pub grace_hours: i64,
     /// End of the last period that was closed so.
     pub closed_until: i64,
+    /// When the next period is closed; `None`: by hand only.
+    pub due_at: Option<i64>,
     pub changed_at: i64,
 }
+
+pub use mail::BillMail;
+pub use schedule::NewSchedule;
 
 /// Whose bills a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +145,28 @@ pub enum IssueRefusal {
     NothingDue,
 }
 
+/// Why no credit note is made, in the order of the checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CreditRefusal {
+    #[error("there is no such bill")]
+    Unknown,
+    #[error("the bill is {state}: a credit note names the invoice of an issued one")]
+    State { state: &'static str },
+    #[error("no refund of a ride in this bill waits to be credited")]
+    Nothing,
+}
+
+/// Why the document is not sent, in the order of the checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendRefusal {
+    #[error("there is no such bill")]
+    Unknown,
+    #[error("the bill is {state}: only an issued one has a document")]
+    State { state: &'static str },
+    #[error("the invoice profile of the bill names no e-mail address")]
+    NoAddress,
+}
+
 #[async_trait]
 pub trait BillStore: Send + Sync {
     /// Inserts it unless there is one of these four and this period; returns the one that stands.
@@ -142,13 +189,32 @@ pub trait BillStore: Send + Sync {
     async fn list_billed(&self, id: BillId, side: Side, page: &Page) -> Result<Vec<BilledRide>>;
     /// Providers and currencies with rides of the institution that began before and are in no bill.
     async fn list_unbilled(&self, institution: InstitutionId, until: i64) -> Result<Vec<(MerchantId, Currency)>>;
+    /// Inserts a credit note with up to `limit` of its refunds, in one commit. Returns the one of the same bill that is being
+    /// gathered where there is one, and `None` where nothing waits to be credited.
+    async fn insert_note(&self, note: &Bill, limit: u32) -> Result<Option<Bill>>;
+    /// Credit notes of a bill, the oldest first.
+    async fn list_notes(&self, of: BillId) -> Result<Vec<Bill>>;
+    /// What was refunded of a bill's rides and is credited nowhere yet.
+    async fn open_credit(&self, bill: &Bill) -> Result<i64>;
+    /// Bills with rides of which something was refunded and is credited nowhere yet.
+    async fn list_to_credit(&self, institution: InstitutionId) -> Result<Vec<BillId>>;
+    /// Writes `issued` where the bill is `issuing`, with the e-mail that goes out; whether it did.
+    async fn complete_bill(&self, bill: &Bill, mail: Option<&BillMail>) -> Result<bool>;
     async fn put_schedule(&self, schedule: &BillSchedule) -> Result<()>;
-    /// Notes how far it closed, unless it was changed or removed meanwhile.
+    /// Notes how far it closed and when it is due, unless it was changed or removed meanwhile.
     async fn move_schedule(&self, schedule: &BillSchedule) -> Result<()>;
-    async fn remove_schedule(&self, institution: InstitutionId) -> Result<bool>;
-    async fn find_schedule(&self, institution: InstitutionId) -> Result<Option<BillSchedule>>;
-    /// All, of all buckets.
-    async fn list_schedules(&self) -> Result<Vec<BillSchedule>>;
+    async fn remove_schedule(&self, institution: InstitutionId, provider: Option<MerchantId>) -> Result<bool>;
+    /// That of all providers first.
+    async fn list_schedules(&self, institution: InstitutionId) -> Result<Vec<BillSchedule>>;
+    /// Of all buckets, found by when they are due.
+    async fn due_schedules(&self, now: i64, limit: u32) -> Result<Vec<BillSchedule>>;
+    /// In place of an earlier one of the bill.
+    async fn put_mail(&self, mail: &BillMail) -> Result<()>;
+    async fn find_mail(&self, bill: BillId) -> Result<Option<BillMail>>;
+    /// Takes mails that are due, for `lease_ms`; counts the attempt.
+    async fn take_mails(&self, now: i64, lease_ms: i64, limit: u32) -> Result<Vec<BillMail>>;
+    /// Keeps what came of an attempt, unless a newer mail took its place.
+    async fn note_mail(&self, mail: &BillMail) -> Result<()>;
 }
 
 /// A period as instants, half-open.
@@ -178,6 +244,7 @@ pub struct BillParts {
     pub taxes: TaxSetups,
     pub institutions: Institutions,
     pub merchants: Merchants,
+    pub mailer: Arc<dyn Mailer>,
 }
 
 /// The use cases of bills; cheap to clone.
@@ -203,6 +270,47 @@ impl Bills {
     pub async fn preview(&self, institution: &Institution, close: &CloseBill) -> Result<BillPreview> {
         let bounds = Bounds::of(close.period, &institution.time_zone);
         self.store.preview(institution.id, close, bounds).await
+    }
+
+    /// Every provider and currency with rides in no bill, under the periods of the schedule that holds for it; months where
+    /// none does. Counts all those rides.
+    pub async fn running(&self, institution: &Institution) -> Result<Vec<Running>> {
+        let schedules = self.store.list_schedules(institution.id).await?;
+        let kind_of = |provider: MerchantId| {
+            let own = schedules.iter().find(|schedule| schedule.provider == Some(provider));
+            let holds = own.or_else(|| schedules.iter().find(|schedule| schedule.provider.is_none()));
+            let kind = holds.map_or(PeriodKind::Month, |schedule| schedule.period);
+            if kind == PeriodKind::Own {
+                PeriodKind::Month
+            } else {
+                kind
+            }
+        };
+        let today = Date::of_days(local_time(self.env.now_ms(), &institution.time_zone).day);
+        let today = today.ok_or_else(|| PlatformError::internal("the clock is beyond the calendar"))?;
+        let mut running = Vec::new();
+        for (provider, currency) in self.store.list_unbilled(institution.id, i64::MAX).await? {
+            let Some(period) = BillPeriod::containing(kind_of(provider), today) else {
+                continue;
+            };
+            let of = |period| CloseBill {
+                provider,
+                period,
+                currency,
+                issue: IssueWhen::AtOnce,
+            };
+            let current = self.preview(institution, &of(period)).await?;
+            let over = match period.before().filter(|_| current.late_rides > 0) {
+                Some(before) => Some(self.preview(institution, &of(before)).await?),
+                None => None,
+            };
+            running.push(Running {
+                provider,
+                current,
+                over,
+            });
+        }
+        Ok(running)
     }
 
     /// Begins the bill; its rides are gathered in the background. A repeat, also by somebody else at the same time, returns the
@@ -231,6 +339,7 @@ impl Bills {
             provider: close.provider,
             currency: close.currency,
             period: close.period,
+            corrects: None,
             from_at: bounds.from_at,
             until_at: bounds.until_at,
             issue: close.issue,
@@ -276,7 +385,11 @@ impl Bills {
             bill = self.gather(bill.id, GATHERED_AT_ONCE).await?;
         }
         match bill.state {
-            BillState::Issuing => self.issue_document(bill).await,
+            BillState::Issuing => {
+                let lease = self.env.now_ms() + LEASE_MS;
+                self.store.defer_bill(bill.id, lease).await?;
+                self.issue_document(bill).await
+            }
             BillState::Closing | BillState::Closed | BillState::Issued { .. } | BillState::Failed { .. } => Ok(()),
         }
     }
@@ -304,6 +417,11 @@ impl Bills {
         // Somebody else was faster, to the same end.
         let moved = self.of_institution(institution, id).await?;
         Ok(moved.ok_or(IssueRefusal::Unknown))
+    }
+
+    /// Anybody's, for the operator.
+    pub async fn find(&self, id: BillId) -> Result<Option<Bill>> {
+        self.store.find_bill(id).await
     }
 
     pub async fn of_institution(&self, institution: InstitutionId, id: BillId) -> Result<Option<Bill>> {

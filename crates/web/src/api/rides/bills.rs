@@ -6,30 +6,32 @@ use axum::response::Response;
 use onescan_domain::calendar::Date;
 use onescan_domain::ids::{BillId, RideOrderId};
 use onescan_domain::money::Money;
-use onescan_domain::rides::bill::{Bill, BillPeriod, BillState, GRACE_HOURS_MAX, IssueWhen, PeriodKind};
+use onescan_domain::rides::bill::{Bill, BillPeriod, BillState, IssueWhen, PeriodKind};
 use onescan_platforms::invoicing::Format;
 use onescan_platforms::rides::bills::{
-    BillPreview, BillSchedule, BillScope, BilledRide, CloseBill, CloseRefusal, IssueRefusal, Side,
+    BillMail, BillPreview, BillScope, BilledRide, CloseBill, CloseRefusal, CreditRefusal, IssueRefusal, SendRefusal,
+    Side,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::view::{RideReader, RideView};
 use crate::AppState;
-use crate::api::endpoint::{Caller, Endpoint, delete, get, post, put};
+use crate::api::endpoint::{Caller, Endpoint, get, post};
 use crate::api::extract::{Json, Path, Query};
 use crate::api::wire::{
     Amount, BillRef, CurrencyCode, Id, InstitutionRef, ListOf, MerchantRef, Moment, PageQuery, Sum, Wrong,
 };
 use crate::auth::{AsAdministrator, AsMerchant};
-use crate::files::attachment;
+use crate::files::{CSV, attachment};
 use crate::problem::{Code, Problem};
 
 pub fn endpoints() -> Vec<Endpoint> {
-    closing().into_iter().chain(reading()).chain(of_provider()).collect()
+    let closing = closing().into_iter().chain(after_issue());
+    closing.chain(reading()).chain(of_provider()).collect()
 }
 
-fn closing() -> [Endpoint; 6] {
+fn closing() -> [Endpoint; 3] {
     [
         post("/v1/institutions/{institution}/bill-previews", preview)
             .says("previewBill", "What a bill would hold if it were closed now")
@@ -43,7 +45,7 @@ fn closing() -> [Endpoint; 6] {
             .about(
                 "The institution's part of every ride with the provider that began before the period's end and is in no bill yet; \
                  rides that become known later go into the next bill. Refunds before the close are not charged; later ones are \
-                 credited in a later bill. A repeat answers with the one bill of the period.",
+                 credited in a later bill, or by a credit note where none follows. A repeat answers with the one bill of the period.",
             )
             .caller(Caller::Administrator)
             .takes::<CloseBody>()
@@ -55,21 +57,32 @@ fn closing() -> [Endpoint; 6] {
             .caller(Caller::Administrator)
             .answers::<BillView>(StatusCode::ACCEPTED, "It is being issued, or is issued")
             .refuses(&[Code::WrongState]),
-        get("/v1/institutions/{institution}/bill-schedule", schedule)
-            .says("getBillSchedule", "Which periods are closed by themselves")
+    ]
+}
+
+fn after_issue() -> [Endpoint; 3] {
+    [
+        post("/v1/institutions/{institution}/bills/{bill}/credit-notes", credit)
+            .says("creditBill", "Have refunds of an invoiced bill credited without waiting for a later bill")
+            .about(
+                "For a provider whose rides have ended. The credit note names the bill's invoice and holds every refund of its \
+                 rides that no bill has credited yet; each is credited once. With a schedule this comes by itself at the end of a \
+                 later period without rides.",
+            )
             .caller(Caller::Administrator)
-            .answers::<ScheduleView>(StatusCode::OK, "It"),
-        put("/v1/institutions/{institution}/bill-schedule", put_schedule)
-            .says("putBillSchedule", "Close every period from now on by itself")
-            .about("With each provider that has rides, soon after the period's end. Earlier periods stay to be closed by hand.")
+            .takes::<CreditBody>()
+            .answers::<BillView>(StatusCode::ACCEPTED, "A bill with `corrects`; its refunds are being gathered")
+            .refuses(&[Code::InvalidFields, Code::WrongState]),
+        get("/v1/institutions/{institution}/bills/{bill}/credit-notes", credit_notes)
+            .says("listBillCreditNotes", "Credit notes of a bill, the oldest first")
             .caller(Caller::Administrator)
-            .takes::<ScheduleBody>()
-            .answers::<ScheduleView>(StatusCode::OK, "It")
-            .refuses(&[Code::InvalidFields]),
-        delete("/v1/institutions/{institution}/bill-schedule", remove_schedule)
-            .says("removeBillSchedule", "Close periods by hand only")
+            .answers::<ListOf<BillView>>(StatusCode::OK, "All of them"),
+        post("/v1/institutions/{institution}/bills/{bill}/send", send)
+            .says("sendBill", "Send the bill's document by e-mail again")
+            .about("To the address that the institution's invoice profile of this bill names now.")
             .caller(Caller::Administrator)
-            .answers_empty("There is none"),
+            .answers::<MailView>(StatusCode::ACCEPTED, "It is on its way")
+            .refuses(&[Code::WrongState]),
     ]
 }
 
@@ -114,7 +127,7 @@ fn reading() -> [Endpoint; 8] {
     ]
 }
 
-fn of_provider() -> [Endpoint; 2] {
+fn of_provider() -> [Endpoint; 6] {
     [
         get("/v1/merchants/{merchant}/bills", list_of_provider)
             .says("listProviderBills", "Bills of your rides, newest first")
@@ -125,6 +138,23 @@ fn of_provider() -> [Endpoint; 2] {
             .says("getProviderBill", "A bill of your rides")
             .caller(Caller::Merchant)
             .answers::<BillView>(StatusCode::OK, "As it stands now"),
+        get("/v1/merchants/{merchant}/bills/{bill}/rides.csv", csv_of_provider)
+            .says("exportProviderBill", "All rides of a bill as CSV")
+            .about("The list that is attached to the invoice; what is given back is negative. Times are the institution's.")
+            .caller(Caller::Merchant)
+            .answers_file("text/csv", "The list"),
+        get("/v1/merchants/{merchant}/bills/{bill}/pdf", pdf_of_provider)
+            .says("getProviderBillPdf", "The bill's invoice as PDF")
+            .caller(Caller::Merchant)
+            .answers_file("application/pdf", "The same bytes for ever"),
+        get("/v1/merchants/{merchant}/bills/{bill}/ubl.xml", ubl_of_provider)
+            .says("getProviderBillUbl", "The bill's invoice as UBL 2.1")
+            .caller(Caller::Merchant)
+            .answers_file("application/xml", "The same bytes for ever"),
+        get("/v1/merchants/{merchant}/bills/{bill}/cii.xml", cii_of_provider)
+            .says("getProviderBillCii", "The bill's invoice as UN/CEFACT CII")
+            .caller(Caller::Merchant)
+            .answers_file("application/xml", "The same bytes for ever"),
     ]
 }
 
@@ -210,7 +240,7 @@ fn date(wrong: &mut Wrong, field: &'static str, text: Option<&str>) -> Option<Da
     date
 }
 
-fn issue_when(wrong: &mut Wrong, text: Option<&str>) -> IssueWhen {
+pub(super) fn issue_when(wrong: &mut Wrong, text: Option<&str>) -> IssueWhen {
     let when = text.map_or(Some(IssueWhen::AtOnce), IssueWhen::parse);
     when.unwrap_or_else(|| {
         wrong.add("issue", "use at_once or by_hand");
@@ -255,11 +285,15 @@ impl From<BillPreview> for PreviewView {
     }
 }
 
-/// All rides of a period as one total.
+/// All rides of a period as one total, or a credit note for refunds of one.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(title = "Bill")]
 struct BillView {
     id: BillRef,
+    /// Of a credit note: the bill whose invoice it names. It has no rides, and its total is negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "bil_01kb6x2x8s0g00000000000000")]
+    corrects: Option<BillRef>,
     institution: InstitutionRef,
     provider: MerchantRef,
     /// `day`, `week`, `month` or `own`.
@@ -303,6 +337,44 @@ struct BillView {
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_at: Option<Moment>,
     changed_at: Moment,
+    /// Refunds of its rides that wait for a later bill or a credit note; where one bill is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_credits: Option<Sum>,
+    /// The document's way by e-mail; where one bill is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<MailView>,
+}
+
+/// The document on its way by e-mail.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "BillMail")]
+struct MailView {
+    #[schema(example = "invoices@example.com")]
+    address: String,
+    /// `waiting`, `delivered` (the next mail server has it) or `failed` (given up until it is sent again).
+    #[schema(value_type = String, example = "delivered")]
+    state: &'static str,
+    attempts: i64,
+    /// Why the last attempt failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<Moment>,
+}
+
+impl From<BillMail> for MailView {
+    fn from(mail: BillMail) -> Self {
+        Self {
+            address: mail.address,
+            state: mail.state.name(),
+            attempts: mail.attempts,
+            problem: mail.problem,
+            next_at: mail.next_at.map(Moment),
+            delivered_at: mail.delivered_at.map(Moment),
+        }
+    }
 }
 
 impl From<Bill> for BillView {
@@ -316,6 +388,7 @@ impl From<Bill> for BillView {
         };
         Self {
             id: Id(bill.id),
+            corrects: bill.corrects.map(Id),
             institution: Id(bill.institution),
             provider: Id(bill.provider),
             period: bill.period.kind().name(),
@@ -341,6 +414,8 @@ impl From<Bill> for BillView {
             closed_at: bill.closed_at.map(Moment),
             issued_at,
             changed_at: Moment(bill.changed_at),
+            open_credits: None,
+            mail: None,
         }
     }
 }
@@ -363,44 +438,30 @@ impl From<BilledRide> for BilledView {
     }
 }
 
+/// What becomes of the credit note.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "NewBillSchedule", example = json!({"period": "month", "issue": "at_once", "grace_hours": 48}))]
-struct ScheduleBody {
-    /// `day`, `week` or `month`.
-    #[schema(value_type = String, example = "month")]
-    period: String,
+#[schema(title = "NewBillCreditNote", example = json!({"issue": "at_once"}))]
+struct CreditBody {
     /// `at_once` (when absent) or `by_hand`.
     #[schema(value_type = Option<String>, example = "at_once")]
     issue: Option<String>,
-    /// How long after a period's end it is closed, so that rides told late are still in it; 0 when absent.
-    #[schema(minimum = 0, maximum = 744)]
-    grace_hours: Option<i64>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "BillSchedule")]
-struct ScheduleView {
-    /// `day`, `week` or `month`.
-    #[schema(value_type = String, example = "month")]
-    period: &'static str,
-    /// `at_once` or `by_hand`.
-    #[schema(value_type = String, example = "at_once")]
-    issue: &'static str,
-    grace_hours: i64,
-    /// Periods that end later are closed by themselves.
-    closed_until: Moment,
-    changed_at: Moment,
+impl From<CreditRefusal> for Problem {
+    fn from(refusal: CreditRefusal) -> Self {
+        match refusal {
+            CreditRefusal::Unknown => Self::not_found("bill"),
+            CreditRefusal::State { .. } | CreditRefusal::Nothing => Self::new(Code::WrongState, refusal.to_string()),
+        }
+    }
 }
 
-impl From<BillSchedule> for ScheduleView {
-    fn from(schedule: BillSchedule) -> Self {
-        Self {
-            period: schedule.period.name(),
-            issue: schedule.issue.name(),
-            grace_hours: schedule.grace_hours,
-            closed_until: Moment(schedule.closed_until),
-            changed_at: Moment(schedule.changed_at),
+impl From<SendRefusal> for Problem {
+    fn from(refusal: SendRefusal) -> Self {
+        match refusal {
+            SendRefusal::Unknown => Self::not_found("bill"),
+            SendRefusal::State { .. } | SendRefusal::NoAddress => Self::new(Code::WrongState, refusal.to_string()),
         }
     }
 }
@@ -461,44 +522,36 @@ async fn issue(
     Ok((StatusCode::ACCEPTED, Json(bill.into())))
 }
 
-async fn schedule(
+async fn credit(
     administrator: AsAdministrator,
     State(state): State<AppState>,
-) -> Result<Json<ScheduleView>, Problem> {
-    let found = state.services.bills.schedule(administrator.id()).await?;
-    let schedule = found.ok_or_else(|| Problem::not_found("bill schedule"))?;
-    Ok(Json(schedule.into()))
-}
-
-async fn put_schedule(
-    administrator: AsAdministrator,
-    State(state): State<AppState>,
-    Json(body): Json<ScheduleBody>,
-) -> Result<Json<ScheduleView>, Problem> {
+    Path((_, Id(id))): Path<(InstitutionRef, BillRef)>,
+    Json(body): Json<CreditBody>,
+) -> Result<(StatusCode, Json<BillView>), Problem> {
     let mut wrong = Wrong::default();
-    let period = PeriodKind::parse(&body.period).filter(|kind| *kind != PeriodKind::Own);
-    if period.is_none() {
-        wrong.add("period", "use day, week or month");
-    }
     let issue = issue_when(&mut wrong, body.issue.as_deref());
-    let grace = body.grace_hours.unwrap_or(0);
-    if !(0..=GRACE_HOURS_MAX).contains(&grace) {
-        wrong.add("grace_hours", format!("use 0 to {GRACE_HOURS_MAX}"));
-    }
     wrong.finish()?;
-    let period = period.unwrap_or(PeriodKind::Month);
-    let bills = &state.services.bills;
-    let schedule = bills
-        .put_schedule(administrator.institution(), period, issue, grace)
-        .await?;
-    Ok(Json(schedule.into()))
+    let note = state.services.bills.credit(administrator.id(), id, issue).await??;
+    Ok((StatusCode::ACCEPTED, Json(note.into())))
 }
 
-async fn remove_schedule(administrator: AsAdministrator, State(state): State<AppState>) -> Result<StatusCode, Problem> {
-    match state.services.bills.remove_schedule(administrator.id()).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::not_found("bill schedule")),
-    }
+async fn credit_notes(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Path((_, Id(id))): Path<(InstitutionRef, BillRef)>,
+) -> Result<Json<ListOf<BillView>>, Problem> {
+    let bill = of(&administrator, &state, id).await?;
+    let notes = state.services.bills.credit_notes(bill.id).await?;
+    Ok(Json(ListOf::whole(notes.into_iter().map(BillView::from).collect())))
+}
+
+async fn send(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Path((_, Id(id))): Path<(InstitutionRef, BillRef)>,
+) -> Result<(StatusCode, Json<MailView>), Problem> {
+    let mail = state.services.bills.send(administrator.id(), id).await??;
+    Ok((StatusCode::ACCEPTED, Json(mail.into())))
 }
 
 async fn list(
@@ -536,7 +589,15 @@ async fn show(
     State(state): State<AppState>,
     Path((_, Id(id))): Path<(InstitutionRef, BillRef)>,
 ) -> Result<Json<BillView>, Problem> {
-    Ok(Json(of(&administrator, &state, id).await?.into()))
+    let bill = of(&administrator, &state, id).await?;
+    let bills = &state.services.bills;
+    let open = Money::new(bills.open_credit(&bill).await?, bill.currency);
+    let mail = bills.mail(bill.id).await?;
+    Ok(Json(BillView {
+        open_credits: Some(open.into()),
+        mail: mail.map(MailView::from),
+        ..BillView::from(bill)
+    }))
 }
 
 async fn show_to_provider(
@@ -544,8 +605,12 @@ async fn show_to_provider(
     State(state): State<AppState>,
     Path((_, Id(id))): Path<(MerchantRef, BillRef)>,
 ) -> Result<Json<BillView>, Problem> {
+    Ok(Json(of_merchant(&provider, &state, id).await?.into()))
+}
+
+async fn of_merchant(provider: &AsMerchant, state: &AppState, id: BillId) -> Result<Bill, Problem> {
     let found = state.services.bills.of_provider(provider.id, id).await?;
-    Ok(Json(found.ok_or_else(|| Problem::not_found("bill"))?.into()))
+    found.ok_or_else(|| Problem::not_found("bill"))
 }
 
 async fn rides(
@@ -587,33 +652,51 @@ async fn csv(
     State(state): State<AppState>,
     Path((_, Id(id))): Path<(InstitutionRef, BillRef)>,
 ) -> Result<Response, Problem> {
-    let bill = of(&administrator, &state, id).await?;
-    let list = state.services.bills.list_as_csv(&bill).await?;
-    Ok(attachment(
-        "text/csv; charset=utf-8",
-        &format!("{id}.csv"),
-        list.into_bytes(),
-    ))
+    list_of(&state, &of(&administrator, &state, id).await?).await
+}
+
+async fn csv_of_provider(
+    provider: AsMerchant,
+    State(state): State<AppState>,
+    Path((_, Id(id))): Path<(MerchantRef, BillRef)>,
+) -> Result<Response, Problem> {
+    list_of(&state, &of_merchant(&provider, &state, id).await?).await
+}
+
+async fn list_of(state: &AppState, bill: &Bill) -> Result<Response, Problem> {
+    let list = state.services.bills.list_as_csv(bill).await?;
+    Ok(attachment(CSV, &format!("{}.csv", bill.id), list.into_bytes()))
+}
+
+async fn form_of(state: &AppState, bill: &Bill, format: Format) -> Result<Response, Problem> {
+    let bytes = state.services.bills.document(bill, format).await?;
+    let bytes = bytes.ok_or_else(|| Problem::not_found("document"))?;
+    let name = format!("{}.{}", bill.id, format.ending());
+    Ok(attachment(format.media_type(), &name, bytes))
 }
 
 macro_rules! forms {
-    ($($name:ident = $format:ident;)*) => {$(
+    ($($name:ident, $of_provider:ident = $format:ident;)*) => {$(
         async fn $name(
             administrator: AsAdministrator,
             State(state): State<AppState>,
             Path((_, Id(id))): Path<(InstitutionRef, BillRef)>,
         ) -> Result<Response, Problem> {
-            let bill = of(&administrator, &state, id).await?;
-            let format = Format::$format;
-            let bytes = state.services.bills.document(&bill, format).await?;
-            let bytes = bytes.ok_or_else(|| Problem::not_found("document"))?;
-            Ok(attachment(format.media_type(), &format!("{id}.{}", format.ending()), bytes))
+            form_of(&state, &of(&administrator, &state, id).await?, Format::$format).await
+        }
+
+        async fn $of_provider(
+            provider: AsMerchant,
+            State(state): State<AppState>,
+            Path((_, Id(id))): Path<(MerchantRef, BillRef)>,
+        ) -> Result<Response, Problem> {
+            form_of(&state, &of_merchant(&provider, &state, id).await?, Format::$format).await
         }
     )*};
 }
 
 forms! {
-    pdf = Pdf;
-    ubl = Ubl;
-    cii = Cii;
+    pdf, pdf_of_provider = Pdf;
+    ubl, ubl_of_provider = Ubl;
+    cii, cii_of_provider = Cii;
 }

@@ -1,6 +1,7 @@
 //! Rides that an institution may pay for: applications of people, rules of institutions, orders of providers. Rows R01-R11.
 
 mod applications;
+mod bill_schedules;
 mod bills;
 mod mine;
 mod orders;
@@ -19,5 +20,6 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(policies::endpoints());
     all.extend(orders::endpoints());
     all.extend(bills::endpoints());
+    all.extend(bill_schedules::endpoints());
     all.into_iter().map(|endpoint| endpoint.tag("rides")).collect()
 }
