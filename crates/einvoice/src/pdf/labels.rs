@@ -194,7 +194,7 @@ const CHINESE: Labels = Labels {
     cash: "现金",
     online: "支付渠道",
     attachments: "电子发票附件",
-    summed_up: "本单据共 {lines} 行,此处为汇总;每一行均列于所附明细表和 XML 中。",
+    summed_up: "本单据共 {lines} 行，此处为汇总；每一行均列于所附明细表和 XML 中。",
     page: "第 {page} 页，共 {pages} 页",
     distance: "里程（公里）",
     passenger: "出行人",
