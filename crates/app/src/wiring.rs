@@ -12,7 +12,7 @@ use onescan_store::documents::Documents;
 use onescan_store::migrate::{MIGRATIONS, Migrator};
 use onescan_web::{AppState, DemoSheet, WebSettings};
 
-use crate::config::{Config, DatabaseUrl, Registration};
+use crate::config::{Config, DatabaseUrl, DocumentsPlace, Registration};
 use crate::elsewhere;
 use crate::elsewhere::{Places, Platform, Role};
 use crate::env::{self, SystemClock};
@@ -53,10 +53,7 @@ impl House {
     /// The platforms that live here over `store`, its documents and mail as `config` says, the others at their places. Must
     /// be called on a runtime: queues start on it.
     pub fn build(env: Env, store: Arc<Store>, config: &Config, places: Places) -> Result<Self> {
-        let folder = config.documents_folder();
-        let documents = Documents::folder(&folder);
-        let documents = documents.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        let documents = Arc::new(documents);
+        let documents = Arc::new(open_documents(&config.documents_place())?);
         let mailer = SmtpMailer::new(&config.mail).context("e-mail cannot be set up")?;
         let ports = Ports::of(store.clone(), documents.clone(), Arc::new(mailer));
         let settings = config.service_settings();
@@ -96,6 +93,16 @@ pub async fn open(config: &Config, migrate: Migrate, role: Role) -> Result<House
     let mut house = House::build(env, store, config, places)?;
     house.role = role;
     Ok(house)
+}
+
+/// The folder is made where it is missing; a bucket is not asked yet.
+pub fn open_documents(place: &DocumentsPlace) -> Result<Documents> {
+    match place {
+        DocumentsPlace::Folder(folder) => {
+            Documents::folder(folder).with_context(|| format!("the folder {place} cannot be made"))
+        }
+        DocumentsPlace::Bucket(bucket) => Documents::bucket(bucket).with_context(|| format!("{place} cannot be used")),
+    }
 }
 
 /// Opens the database without looking at its schema.

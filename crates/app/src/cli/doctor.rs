@@ -9,12 +9,11 @@ use onescan_platforms::env::Clock;
 use onescan_platforms::payments::PaymentStore;
 use onescan_store::Store;
 use onescan_store::db::{Db, Engine};
-use onescan_store::documents::Documents;
 use onescan_store::migrate::{MIGRATIONS, Migrator};
 
 use super::output::Record;
 use super::{Desk, Finding};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, DocumentsPlace};
 use crate::elsewhere::{Places, Role};
 use crate::env::{self, SystemClock};
 use crate::mail::SmtpMailer;
@@ -102,22 +101,27 @@ pub(super) async fn run(desk: &Desk) -> Result<Finding> {
 }
 
 async fn documents(config: &Config) -> Look {
-    let folder = config.documents_folder();
-    if !folder.exists() {
-        return Look::warn(
-            "documents",
-            format!("{} is not there yet", folder.display()),
-            "`onescan serve` makes it",
-        );
-    }
-    let remedy = "let the program write the folder, or set `documents.folder`";
-    let store = match Documents::folder(&folder) {
+    let place = config.documents_place();
+    let remedy = match &place {
+        DocumentsPlace::Folder(folder) if !folder.exists() => {
+            return Look::warn(
+                "documents",
+                format!("{place} is not there yet"),
+                "`onescan serve` makes it",
+            );
+        }
+        DocumentsPlace::Folder(_) => "let the program write the folder, or set `documents.folder`",
+        DocumentsPlace::Bucket(_) => {
+            "look at `documents.bucket`, `documents.endpoint`, `documents.region`, `documents.key_id` and `documents.secret`"
+        }
+    };
+    let store = match wiring::open_documents(&place) {
         Ok(store) => store,
-        Err(error) => return Look::fail("documents", format!("{}: {error}", folder.display()), remedy),
+        Err(error) => return Look::fail("documents", format!("{error:#}"), remedy),
     };
     match store.check().await {
-        Ok(()) => Look::ok("documents", format!("{} can be written and read", folder.display())),
-        Err(error) => Look::fail("documents", format!("{}: {error}", folder.display()), remedy),
+        Ok(()) => Look::ok("documents", format!("{place} can be written and read")),
+        Err(error) => Look::fail("documents", format!("{place}: {error}"), remedy),
     }
 }
 

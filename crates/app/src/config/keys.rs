@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use onescan_platforms::codes::RecordIdKind;
 use onescan_platforms::env::{Secret, is_time_zone};
+use onescan_store::documents::PlainHttp;
 
 use super::{Config, DatabaseUrl, LogFormat, MailSecurity, Place, PlainLoopback, Registration};
 
@@ -428,7 +429,7 @@ pub const KEYS: &[Key] = &[
         "documents.folder",
         "path",
         "Where issued invoices are kept, each under its own hash. Unset: `documents` in the data folder. Servers that share a \
-         database share it too.",
+         database share it too; where they share no folder, set `documents.bucket` instead.",
         |config, text| {
             put(
                 &mut config.documents.folder,
@@ -436,6 +437,49 @@ pub const KEYS: &[Key] = &[
             )
         },
         |config| path_or_nothing(config.documents.folder.as_ref()),
+    ),
+    key(
+        "documents.bucket",
+        "3 to 63 small letters, digits, hyphens and dots",
+        "The bucket of an S3-compatible store in which issued invoices are kept instead of a folder; with `documents.key_id` and \
+         `documents.secret`. It must exist, and its key be allowed to write and read objects; none is ever changed or deleted.",
+        |config, text| put(&mut config.documents.bucket, read_bucket(text)),
+        |config| config.documents.bucket.clone().unwrap_or_default(),
+    ),
+    key(
+        "documents.endpoint",
+        "address with https:// (or http://, where allowed), without a path",
+        "Where the S3-compatible store answers. Unset: AWS, in `documents.region`.",
+        |config, text| put(&mut config.documents.endpoint, read_url(text)),
+        |config| config.documents.endpoint.clone().unwrap_or_default(),
+    ),
+    key(
+        "documents.region",
+        "small letters, digits and hyphens",
+        "The region that requests to the bucket are signed for. Many stores other than AWS take any.",
+        |config, text| put(&mut config.documents.region, read_region(text)),
+        |config| config.documents.region.clone(),
+    ),
+    key(
+        "documents.key_id",
+        "text without spaces",
+        "The id of the key to the bucket.",
+        |config, text| put(&mut config.documents.key_id, read_word(text)),
+        |config| config.documents.key_id.clone().unwrap_or_default(),
+    ),
+    secret(key(
+        "documents.secret",
+        "text without spaces",
+        "The key to the bucket.",
+        |config, text| put(&mut config.documents.secret, read_word(text)),
+        |config| config.documents.secret.as_ref().map_or("", |_| "…").to_owned(),
+    )),
+    key(
+        "documents.allow_plain_http",
+        "`true` or `false`",
+        "Whether documents may travel to `documents.endpoint` without TLS. Only for a store on this machine or in a network of its own.",
+        |config, text| put(&mut config.documents.plain_http, read_plain_http(text)),
+        |config| (config.documents.plain_http == PlainHttp::Allowed).to_string(),
     ),
     key(
         "mail.server",
@@ -552,6 +596,30 @@ pub(super) fn read_url(text: &str) -> Option<Option<String>> {
 
 fn path_or_nothing(path: Option<&PathBuf>) -> String {
     path.map_or_else(String::new, |path| path.display().to_string())
+}
+
+fn read_bucket(text: &str) -> Option<Option<String>> {
+    let may = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let is_bucket = (3..=63).contains(&text.len()) && text.bytes().all(may);
+    is_bucket.then(|| Some(text.to_owned()))
+}
+
+fn read_region(text: &str) -> Option<String> {
+    let may = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (!text.is_empty() && text.bytes().all(may)).then(|| text.to_owned())
+}
+
+fn read_word(text: &str) -> Option<Option<String>> {
+    let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_word.then(|| Some(text.to_owned()))
+}
+
+fn read_plain_http(text: &str) -> Option<PlainHttp> {
+    match text {
+        "true" => Some(PlainHttp::Allowed),
+        "false" => Some(PlainHttp::Refused),
+        _ => None,
+    }
 }
 
 fn read_server(text: &str) -> Option<Option<String>> {

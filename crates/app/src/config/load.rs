@@ -54,6 +54,9 @@ pub enum ConfigError {
     },
     #[error("{origin}: `{}` must be {}", key.name, key.kind)]
     SecretValue { key: &'static Key, origin: Origin },
+    /// Each value can be read, and they do not go together.
+    #[error("`{}` {why}", key.name)]
+    Contradiction { key: &'static Key, why: &'static str },
     #[error("{variable}: is not UTF-8 text")]
     NotText { variable: String },
 }
@@ -134,6 +137,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     for (name, value, option) in &sources.command_line {
         let key = Key::find(name).expect("options name known keys");
         loaded.set(key, value, Origin::CommandLine(option))?;
+    }
+    if let Some((name, why)) = loaded.config.documents.contradiction() {
+        let key = Key::find(name).expect("a contradiction names a known key");
+        return Err(ConfigError::Contradiction { key, why });
     }
     Ok(loaded)
 }
@@ -311,6 +318,47 @@ mod tests {
             "ONESCAN__LOG__FILTER: `log.filter` is \"loud=everything=x\", but must be level, or `target=level` pairs \
              with commas"
         );
+    }
+
+    #[test]
+    fn a_bucket_wants_its_key_and_tls() {
+        let bucket = "[documents]\nbucket = \"invoices\"\n";
+        let key = "key_id = \"K\"\nsecret = \"hush\"\n";
+        for (text, expected) in [
+            (
+                bucket.to_owned(),
+                "`documents.key_id` must be set, for `documents.bucket`",
+            ),
+            (
+                format!("{bucket}key_id = \"K\""),
+                "`documents.secret` must be set, for `documents.bucket`",
+            ),
+            (
+                format!("{bucket}{key}folder = \"/x\""),
+                "`documents.folder` must be unset: documents go to `documents.bucket`",
+            ),
+            (
+                format!("{bucket}{key}endpoint = \"http://s3.example\""),
+                "`documents.endpoint` must begin with https://, unless `documents.allow_plain_http` is true",
+            ),
+            (
+                format!("[documents]\n{key}"),
+                "`documents.bucket` must be set where its endpoint or key is",
+            ),
+            (
+                "[documents]\nbucket = \"Not A Bucket\"".to_owned(),
+                "`documents.bucket` is \"Not A Bucket\", but must be 3 to 63 small letters, digits, hyphens and dots",
+            ),
+        ] {
+            assert_eq!(said(file(&text)), expected);
+        }
+        let plain = format!("{bucket}{key}endpoint = \"http://s3.example\"\nallow_plain_http = true");
+        let config = file(&plain).unwrap().config;
+        assert_eq!(
+            config.documents_place().to_string(),
+            "the bucket invoices at http://s3.example"
+        );
+        assert!(!format!("{config:?}").contains("hush"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use onescan_platforms::ride_codes::RideCodeSettings;
 use onescan_platforms::rides::RideSettings;
 use onescan_platforms::services::ServiceSettings;
 use onescan_store::config::{DbConfig, PostgresConfig};
+use onescan_store::documents::{BucketConfig, PlainHttp};
 use onescan_web::wire::client::Limits;
 
 pub use docs::markdown;
@@ -390,10 +391,90 @@ pub enum Registration {
     Closed,
 }
 
-#[derive(Debug, Clone, Default)]
+/// Where issued documents lie. Checked when it is read: with `bucket` go `key_id` and `secret`, and never `folder`.
+#[derive(Clone)]
 pub struct DocumentsConfig {
-    /// `None`: `documents` in the data folder.
+    /// `None`: `documents` in the data folder, without a `bucket`.
     pub folder: Option<PathBuf>,
+    pub bucket: Option<String>,
+    /// `https://host:port` without a slash at the end; `None`: AWS in `region`.
+    pub endpoint: Option<String>,
+    pub region: String,
+    pub key_id: Option<String>,
+    pub secret: Option<String>,
+    pub plain_http: PlainHttp,
+}
+
+impl Default for DocumentsConfig {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            bucket: None,
+            endpoint: None,
+            region: "us-east-1".to_owned(),
+            key_id: None,
+            secret: None,
+            plain_http: PlainHttp::Refused,
+        }
+    }
+}
+
+impl fmt::Debug for DocumentsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DocumentsConfig")
+            .field("folder", &self.folder)
+            .field("bucket", &self.bucket)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DocumentsConfig {
+    /// What does not go together: the key that is wrong, and why. The first one only.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let is_plain = self
+            .endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.starts_with("http://"));
+        match (&self.bucket, &self.folder) {
+            (None, _) if self.endpoint.is_some() || self.key_id.is_some() || self.secret.is_some() => {
+                Some(("documents.bucket", "must be set where its endpoint or key is"))
+            }
+            (None, _) => None,
+            (Some(_), Some(_)) => Some(("documents.folder", "must be unset: documents go to `documents.bucket`")),
+            (Some(_), None) if self.key_id.is_none() => {
+                Some(("documents.key_id", "must be set, for `documents.bucket`"))
+            }
+            (Some(_), None) if self.secret.is_none() => {
+                Some(("documents.secret", "must be set, for `documents.bucket`"))
+            }
+            (Some(_), None) if is_plain && self.plain_http == PlainHttp::Refused => Some((
+                "documents.endpoint",
+                "must begin with https://, unless `documents.allow_plain_http` is true",
+            )),
+            (Some(_), None) => None,
+        }
+    }
+}
+
+/// Where issued documents lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentsPlace {
+    Folder(PathBuf),
+    Bucket(BucketConfig),
+}
+
+impl fmt::Display for DocumentsPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Bucket(bucket) => {
+                let own = || format!("AWS in {}", bucket.region);
+                let place = bucket.endpoint.clone().unwrap_or_else(own);
+                write!(f, "the bucket {} at {place}", bucket.bucket)
+            }
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -481,9 +562,22 @@ impl Config {
     }
 
     /// Where issued documents lie.
-    pub fn documents_folder(&self) -> PathBuf {
-        let own = || self.data_folder.join("documents");
-        self.documents.folder.clone().unwrap_or_else(own)
+    pub fn documents_place(&self) -> DocumentsPlace {
+        let documents = &self.documents;
+        match &documents.bucket {
+            Some(bucket) => DocumentsPlace::Bucket(BucketConfig {
+                bucket: bucket.clone(),
+                endpoint: documents.endpoint.clone(),
+                region: documents.region.clone(),
+                key_id: documents.key_id.clone().unwrap_or_default(),
+                secret: documents.secret.clone().unwrap_or_default(),
+                plain_http: documents.plain_http,
+            }),
+            None => {
+                let own = || self.data_folder.join("documents");
+                DocumentsPlace::Folder(documents.folder.clone().unwrap_or_else(own))
+            }
+        }
     }
 
     /// Where the keys for services that live apart are.

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use onescan_store::config::{DbConfig, Durability};
 
-use crate::config::Config;
+use crate::config::{Config, DocumentsConfig};
 use crate::elsewhere::Role;
 use crate::env::write_private;
 use crate::wiring::{self, House, Migrate};
@@ -54,7 +54,7 @@ pub fn configuration(base: &Config, folder: PathBuf) -> Config {
     config.data_folder = folder;
     config.secret = None;
     config.database.url = None;
-    config.documents.folder = None;
+    config.documents = DocumentsConfig::default();
     config
 }
 

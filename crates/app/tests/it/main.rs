@@ -53,6 +53,7 @@ mod s16_result_first;
 mod s17_second_scan;
 mod s18_profile_of_the_scenario;
 mod s19_choice;
+mod s20_bucket;
 mod s20_delivery;
 mod s20_foreign;
 mod s20_issuing;
