@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0007_journeys",
     "0008_profile_fields",
     "0009_usage",
+    "0010_bank_names",
     "0012_sessions_and_calendars",
     "0014_bill_notes",
     "0015_bill_schedules",

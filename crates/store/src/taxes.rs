@@ -17,7 +17,7 @@ use crate::{Store, params, statements};
 macro_rules! columns {
     () => {
         "version, legal_name, street, city, postcode, country, vat_id, tax_number, credit_code, email, phone, prefix, \
-         credit_prefix, with_year, width, language, iban, bic, account_holder, mode, logo, entered_by, entered_at"
+         credit_prefix, with_year, width, language, iban, bic, account_holder, mode, logo, entered_by, entered_at, bank_name"
     };
 }
 
@@ -29,7 +29,8 @@ statements! {
         values (:bucket, :merchant::text, :version, :legal_name::text, :street::text, :city::text, :postcode::text,
             :country::text, :vat_id::text, :tax_number::text, :credit_code::text, :email::text, :phone::text,
             :prefix::text, :credit_prefix::text, :with_year, :width, :language::text, :iban::text, :bic::text,
-            :holder::text, :mode::text, :logo::bytea, :entered_by::text, :entered_at)");
+            :holder::text, :mode::text, :logo::bytea, :entered_by::text, :entered_at,
+            :bank_name::text)");
     INSERT_RATE = "insert into tax_rates
             (bucket, merchant_id, version, position, name, category, percent, reason, reason_code)
         values (:bucket, :merchant::text, :version, :position, :name::text, :category::text, :percent::text,
@@ -122,6 +123,7 @@ fn values(setup: &TaxSetup, version: i64) -> Vec<Value> {
         fields.logo.as_deref(),
         &setup.entered_by,
         setup.entered_at,
+        bank.and_then(|bank| bank.name.as_deref()),
     ]
 }
 
@@ -147,6 +149,7 @@ fn setup(merchant: MerchantId, mut row: Row, rates: Vec<TaxRate>) -> Result<TaxS
     let bank = match row.take_opt_text(16)? {
         Some(iban) => Some(BankAccount {
             iban,
+            name: row.take_opt_text(23)?,
             bic: row.take_opt_text(17)?,
             holder: row.take_opt_text(18)?,
         }),

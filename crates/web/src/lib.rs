@@ -7,6 +7,7 @@ pub mod assets;
 pub mod auth;
 pub mod files;
 pub mod i18n;
+pub mod invoice_totals;
 pub mod observe;
 pub mod pages;
 pub mod problem;

@@ -7,6 +7,7 @@ use onescan_domain::invoicing::InvoiceState;
 use onescan_platforms::invoicing::{DocumentKey, Follow, InvoiceStore, IssuerStore, NewTask, Subject, Work};
 use serde_json::{Value, json};
 
+use crate::rides::Metro;
 use crate::steps::cny;
 use crate::support::builders::{Cast, MerchantCast};
 use crate::support::shown::{items, text};
@@ -33,7 +34,8 @@ pub fn chinese_setup() -> Value {
         "legal_name": "上海示例餐饮有限公司", "street": "示例路88号", "city": "上海市", "postcode": "200000", "country": "CN",
         "credit_code": "91310115MA1K000003", "language": "zh", "mode": "on_request",
         "numbering": {"prefix": "", "credit_prefix": "", "with_year": false, "width": 8},
-        "rates": [{"name": "餐饮", "category": "S", "percent": "6"}]
+        "rates": [{"name": "餐饮", "category": "S", "percent": "6"}],
+        "bank": {"iban": "6222 0000 1111 2222", "name": "示例银行上海分行"}
     })
 }
 
@@ -229,6 +231,34 @@ on_both! {
         let mine = app.invoices(&cast.person.token, "").await;
         assert_eq!(mine.len(), 1);
         assert_eq!((&mine[0]["state"], &mine[0]["order_number"]), (&json!("issued"), &json!("A-1")));
+    }
+
+    async fn s20_a_ride_is_in_the_payers_invoice_once(app: TestApp) {
+        let metro = Metro::open(&app, json!({})).await;
+        let cast = &metro.cast;
+        let own = app.services.processing.enable(&cast.member.person, None, None).await.unwrap();
+        app.profile(&own.record, "Wang Fang", &[]).await;
+        app.profile(&cast.institution.record, "Example Technology", &[]).await;
+        app.enter_setup(&cast.merchant, &german_setup("automatic")).await;
+        app.top_up(cast.member.person.account, 1_000).await;
+        metro.agree(&app, 600).await;
+        metro.policy(&app, &["amount <= 400"]).await;
+        metro.apply(&app, Some(5)).await;
+        let by_person = metro.tell(&app, "R-1", 500).await;
+        let by_institution = metro.tell(&app, "R-2", 400).await;
+        assert_eq!((&by_person["state"], &by_institution["state"]), (&json!("paid_by_person"), &json!("paid_by_institution")));
+        app.work_on_invoices().await;
+
+        let listed = app.invoices(&cast.merchant.key, "").await;
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        assert_eq!((&listed[0]["state"], &listed[0]["buyer_name"]), (&json!("issued"), &json!("Wang Fang")));
+        assert_eq!((&listed[0]["payment"], &listed[0]["amount"]), (&by_person["personal_attempt"]["payment"], &cny(500)));
+        assert_eq!(app.invoices(&cast.member.token, "").await.len(), 1, "the person has it too");
+
+        let payment = text(&by_institution, "/institution_attempt/payment").to_owned();
+        let apply = app.post(&format!("/v1/payments/{payment}/invoice")).bearer(&cast.merchant.key).json(&json!({}));
+        let problem = apply.send().await.problem(409, "wrong-state");
+        assert!(text(&problem, "/detail").contains("bill of its period"), "{problem}");
     }
 
     async fn s20_a_second_scan_applies_where_invoices_are_issued_here(app: TestApp) {

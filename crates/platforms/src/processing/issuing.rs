@@ -11,6 +11,7 @@
 //! completes; what is wrong then becomes a credit note, never another invoice.
 
 use jiff::tz::TimeZone;
+use onescan_domain::codes::CodeKind;
 use onescan_domain::ids::{DeliveryId, InvoiceId, PaymentId, RefundId};
 use onescan_domain::invoicing::{Invoice, InvoiceKind, InvoiceOrigin, InvoiceState, RedLetter};
 use onescan_domain::money::Money;
@@ -37,6 +38,9 @@ pub enum ApplyRefusal {
     NotPaid { state: &'static str },
     #[error("the merchant's invoices are not issued here: enter its tax set-up first")]
     NoSetup,
+    /// A payment is in at most one valid invoice, and of an institution's rides that is the bill's. Row R09.
+    #[error("the institution paid this ride: it is invoiced with the bill of its period")]
+    Billed,
     #[error("everything was refunded: nothing is left to invoice")]
     NothingLeft,
     #[error("the buyer is choosing the details until {}", instant(*until))]
@@ -128,6 +132,9 @@ impl Processing {
         let Some(setup) = self.parts.taxes.current(payment.merchant).await? else {
             return Ok(Err(ApplyRefusal::NoSetup));
         };
+        if payment.is_ride() && payment.kind == CodeKind::Institution {
+            return Ok(Err(ApplyRefusal::Billed));
+        }
         if payment.refunded_minor >= payment.amount.minor {
             return Ok(Err(ApplyRefusal::NothingLeft));
         }

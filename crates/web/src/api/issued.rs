@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use onescan_domain::codes::CodeRecord;
 use onescan_domain::ids::{InstitutionId, InvoiceId};
-use onescan_domain::invoicing::{Invoice, InvoiceKind, InvoiceState, RedLetterMove};
+use onescan_domain::invoicing::{Invoice, InvoiceKind, InvoiceOrigin, InvoiceState, RedLetterMove};
 use onescan_platforms::access::Actor;
 use onescan_platforms::invoicing::{
     Attempt, Channel, Delivery, FileFacts, Format, InvoiceFilter, InvoiceScope, InvoiceTotal, RedLetterRefusal,
@@ -23,6 +24,7 @@ use super::wire::{
 use crate::AppState;
 use crate::auth::{AsAdministrator, AsAnybody, AsMerchantReader, administers};
 use crate::files::{self, Table, TableForm};
+use crate::invoice_totals::{self, By};
 use crate::problem::{Code, Problem};
 
 pub fn endpoints() -> Vec<Endpoint> {
@@ -58,10 +60,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers_file("application/pdf", "The same bytes for ever"),
         get("/v1/invoices/{invoice}/ubl.xml", ubl)
             .says("getInvoiceUbl", "The document as UBL 2.1")
+            .about("Absent where amounts have three decimals (KWD): EN 16931 knows two, and the document is a PDF alone.")
             .caller(Caller::Anybody)
             .answers_file("application/xml", "The same bytes for ever"),
         get("/v1/invoices/{invoice}/cii.xml", cii)
             .says("getInvoiceCii", "The document as UN/CEFACT CII")
+            .about("Absent where amounts have three decimals (KWD): EN 16931 knows two, and the document is a PDF alone.")
             .caller(Caller::Anybody)
             .answers_file("application/xml", "The same bytes for ever"),
         get("/v1/invoices/{invoice}/xrechnung.xml", xrechnung)
@@ -96,7 +100,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.map(|endpoint| endpoint.tag("invoices")).collect()
 }
 
-fn of_tenants() -> [Endpoint; 3] {
+fn of_tenants() -> [Endpoint; 5] {
     [
         get("/v1/merchants/{merchant}/invoices", list_of_merchant)
             .says("listInvoicesOfMerchant", "A merchant's invoices")
@@ -110,12 +114,30 @@ fn of_tenants() -> [Endpoint; 3] {
             .answers::<ListOf<IssuedView>>(StatusCode::OK, "A page, newest first"),
         get("/v1/institutions/{institution}/invoices/totals", totals)
             .says("totalInvoicesOfInstitution", "Sums by member, scenario and month")
-            .about("What was invoiced, and what of it was credited.")
+            .about("What was invoiced, and what of it was credited. Sums stay apart by currency.")
             .caller(Caller::Administrator)
-            .answers::<ListOf<InvoiceTotalView>>(
-                StatusCode::OK,
-                "One per month, member, scenario and currency, newest first",
-            ),
+            .query::<TotalsQuery>()
+            .answers::<ListOf<InvoiceTotalView>>(StatusCode::OK, "The newest month first")
+            .refuses(&[Code::InvalidFields]),
+        get("/v1/institutions/{institution}/invoices/totals.csv", totals_csv)
+            .says("exportInvoiceTotalsCsv", "Sums by member, scenario and month as CSV")
+            .about(
+                "With the names of members and scenarios. UTF-8 with a byte order mark, so that spreadsheets read it.",
+            )
+            .caller(Caller::Administrator)
+            .query::<TotalsQuery>()
+            .answers_file("text/csv", "The list")
+            .refuses(&[Code::InvalidFields]),
+        get("/v1/institutions/{institution}/invoices/totals.xlsx", totals_xlsx)
+            .says(
+                "exportInvoiceTotalsExcel",
+                "Sums by member, scenario and month as an Excel workbook",
+            )
+            .about("With the names of members and scenarios.")
+            .caller(Caller::Administrator)
+            .query::<TotalsQuery>()
+            .answers_file(files::XLSX, "The list")
+            .refuses(&[Code::InvalidFields]),
     ]
 }
 
@@ -377,11 +399,39 @@ async fn list_of_institution(
     page(&state, &scope, Reader::Payer, &query).await
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TotalsQuery {
+    /// `month`, `member`, `scenario`, or `each` (the default): one sum per month, member and scenario.
+    by: Option<String>,
+    /// One month's only, `2026-11`.
+    #[param(pattern = "^[0-9]{4}-[0-9]{2}$")]
+    month: Option<String>,
+}
+
+impl TotalsQuery {
+    fn read(&self) -> Result<(By, Option<&str>), Problem> {
+        let mut wrong = Wrong::default();
+        let by = self.by.as_deref().map_or(Some(By::Each), By::parse);
+        if by.is_none() {
+            wrong.add("by", "use month, member, scenario or each");
+        }
+        let month = self.month.as_deref();
+        if month.is_some_and(|month| format!("{month}-01").parse::<jiff::civil::Date>().is_err()) {
+            wrong.add("month", "use a year and a month such as 2026-11");
+        }
+        wrong.finish()?;
+        Ok((by.unwrap_or(By::Each), month))
+    }
+}
+
 /// Sums of one month, member and scenario.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(title = "InvoiceTotal")]
 struct InvoiceTotalView {
-    /// `2026-11`, by the dates on the documents.
+    /// `2026-11`, by the dates on the documents; absent where it is summed over.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(value_type = Option<String>)]
     month: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<MemberRef>,
@@ -407,16 +457,58 @@ impl From<InvoiceTotal> for InvoiceTotalView {
     }
 }
 
+async fn sums(
+    state: &AppState,
+    administrator: &AsAdministrator,
+    query: &TotalsQuery,
+) -> Result<(CodeRecord, Vec<InvoiceTotal>), Problem> {
+    let (by, month) = query.read()?;
+    let record = state.services.codes.record_of_institution(administrator.id()).await?;
+    let record = record.ok_or_else(|| Problem::not_found("code record"))?;
+    let mut all = state.services.invoices.totals(record.bucket, &record.id).await?;
+    all.retain(|total| month.is_none_or(|month| total.month == month));
+    Ok((record, invoice_totals::summed(&all, by)))
+}
+
 async fn totals(
     administrator: AsAdministrator,
     State(state): State<AppState>,
+    Query(query): Query<TotalsQuery>,
 ) -> Result<Json<ListOf<InvoiceTotalView>>, Problem> {
-    let record = state.services.codes.record_of_institution(administrator.id()).await?;
-    let record = record.ok_or_else(|| Problem::not_found("code record"))?;
-    let totals = state.services.invoices.totals(record.bucket, &record.id).await?;
+    let (_, sums) = sums(&state, &administrator, &query).await?;
     Ok(Json(ListOf::whole(
-        totals.into_iter().map(InvoiceTotalView::from).collect(),
+        sums.into_iter().map(InvoiceTotalView::from).collect(),
     )))
+}
+
+async fn totals_table(
+    state: &AppState,
+    administrator: &AsAdministrator,
+    query: &TotalsQuery,
+) -> Result<Table, Problem> {
+    let (record, sums) = sums(state, administrator, query).await?;
+    let named = invoice_totals::named(state, record.bucket, &record.id, sums).await?;
+    Ok(invoice_totals::table(&named))
+}
+
+async fn totals_csv(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Query(query): Query<TotalsQuery>,
+) -> Result<Response, Problem> {
+    Ok(totals_table(&state, &administrator, &query)
+        .await?
+        .answer(TableForm::Csv)?)
+}
+
+async fn totals_xlsx(
+    administrator: AsAdministrator,
+    State(state): State<AppState>,
+    Query(query): Query<TotalsQuery>,
+) -> Result<Response, Problem> {
+    Ok(totals_table(&state, &administrator, &query)
+        .await?
+        .answer(TableForm::Excel)?)
 }
 
 /// The invoice, when the caller may see it.
@@ -461,8 +553,31 @@ async fn show(
 async fn file(state: &AppState, actor: &Actor, id: InvoiceId, format: Format) -> Result<Response, Problem> {
     let (invoice, _) = readable(state, actor, id).await?;
     let bytes = state.services.processing.file_of(&invoice, format).await?;
-    let bytes = bytes.ok_or_else(|| Problem::not_found("document"))?;
+    let bytes = bytes.ok_or_else(|| Problem::new(Code::NotFound, why_absent(&invoice, format)))?;
     Ok(files::document(&invoice, format, bytes))
+}
+
+/// Why an invoice that the caller may see has no such form.
+fn why_absent(invoice: &Invoice, format: Format) -> &'static str {
+    if !invoice.state.is_issued() {
+        return "the document is not issued yet";
+    }
+    if invoice.origin == InvoiceOrigin::Reported {
+        return "the merchant's own system issued it and keeps the document";
+    }
+    let is_fine = invoice.amount.currency.decimals() > 2;
+    match format {
+        Format::Ubl | Format::Cii | Format::XRechnung | Format::Peppol if is_fine => {
+            "the document is a PDF alone: its amounts have three decimals, and EN 16931 knows two"
+        }
+        Format::XRechnung => {
+            "the document lacks what XRechnung asks for, such as the buyer's reference or electronic address"
+        }
+        Format::Peppol => {
+            "the document lacks what Peppol asks for, such as the buyer's reference or electronic address"
+        }
+        Format::Pdf | Format::Ubl | Format::Cii => "there is no such document",
+    }
 }
 
 macro_rules! forms {

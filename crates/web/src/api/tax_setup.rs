@@ -157,8 +157,13 @@ struct RateBody {
 #[serde(deny_unknown_fields)]
 #[schema(title = "BankAccount")]
 struct BankBody {
+    /// An IBAN; for a seller in China the number of the account.
     #[schema(max_length = 42, example = "DE02120300000000202051")]
     iban: String,
+    /// The bank's own name; the page in fapiao form shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 11)]
     bic: Option<String>,
@@ -226,6 +231,7 @@ impl TaxSetupBody {
         });
         let bank = self.bank.as_ref().map(|bank| BankAccount {
             iban: wrong.line("bank.iban", &bank.iban, 42),
+            name: wrong.optional_line("bank.name", bank.name.as_deref(), 100),
             bic: wrong.optional_line("bank.bic", bank.bic.as_deref(), 11),
             holder: wrong.optional_line("bank.holder", bank.holder.as_deref(), 100),
         });
@@ -288,6 +294,7 @@ impl TaxSetupBody {
             rates: fields.rates.into_iter().map(rate).collect(),
             bank: fields.bank.map(|bank| BankBody {
                 iban: bank.iban,
+                name: bank.name,
                 bic: bank.bic,
                 holder: bank.holder,
             }),

@@ -5,14 +5,16 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use onescan_domain::codes::CodeText;
 use onescan_domain::ids::PaymentId;
-use onescan_domain::invoicing::Invoice;
+use onescan_domain::invoicing::{Invoice, InvoiceOrigin, InvoiceState};
 use onescan_domain::payments::Payment;
 use onescan_domain::profiles::{DeliveryChannel, InvoiceProfile};
 use onescan_domain::text;
 use onescan_platforms::access::TerminalActor;
 use onescan_platforms::env::hex;
+use onescan_platforms::merchants::tax::InvoicingMode;
 use onescan_platforms::payments::AssertPaid;
 use onescan_platforms::processing::delivery::{Delivered, InvoiceRefusal, SecondScan};
+use onescan_platforms::processing::issuing::ApplyRefusal;
 use onescan_platforms::processing::payment::ScanRefusal;
 use serde::Deserialize;
 
@@ -38,9 +40,11 @@ enum Answer {
     Profile {
         payment: Box<Payment>,
         profile: Box<InvoiceProfile>,
+        issuer: Issuer,
     },
     NoProfile {
         payment: Box<Payment>,
+        issuer: Issuer,
     },
     /// The buyer is choosing; scan again afterwards.
     Asking {
@@ -58,6 +62,27 @@ enum Answer {
     MarkedPaid {
         payment: Box<Payment>,
     },
+}
+
+/// Who issues this merchant's invoices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Issuer {
+    /// Its own system; its number can be entered.
+    Merchant,
+    /// This platform; the invoice can be applied for.
+    Here,
+}
+
+impl Answer {
+    /// What a terminal reads about an invoice that there is.
+    fn issued_word(invoice: &Invoice) -> &'static str {
+        match invoice.state {
+            InvoiceState::Issued | InvoiceState::Credited => "invoice-issued",
+            InvoiceState::Waiting | InvoiceState::Applied | InvoiceState::Issuing => "invoice-on-its-way",
+            InvoiceState::Failed => "invoice-failed",
+            InvoiceState::Withdrawn => "invoice-withdrawn",
+        }
+    }
 }
 
 #[derive(Template)]
@@ -117,7 +142,7 @@ pub async fn scan(
             Err(ScanRefusal::TerminalLocked { until }) => Answer::Refused(locked(page, until)),
             Err(ScanRefusal::Code(refusal)) => Answer::Refused(code_refused(page, &visit.actor, refusal)),
             Ok(SecondScan::Unpaid) => unpaid(&state, &text, None),
-            Ok(SecondScan::Profile { payment, profile }) => delivered(payment, profile),
+            Ok(SecondScan::Profile { payment, profile }) => paid_answer(&state, payment, profile).await?,
             Ok(SecondScan::Issued { payment, invoice }) => issued(&state, payment, *invoice, None).await?,
         },
     };
@@ -133,14 +158,29 @@ fn unpaid(state: &AppState, text: &CodeText, problem: Option<Reminder>) -> Answe
     }
 }
 
-fn delivered(payment: Payment, profile: Delivered) -> Answer {
+/// The invoice where there is one (a scan applies for it by itself, where this platform issues), else the buyer's details.
+async fn paid_answer(state: &AppState, payment: Payment, profile: Delivered) -> PageResult<Answer> {
+    let processing = &state.services.processing;
+    if let Some(invoice) = processing.invoice_of(&payment).await?
+        && invoice.origin == InvoiceOrigin::Platform
+    {
+        return issued(state, payment, invoice, None).await;
+    }
+    let issuer = match processing.invoicing_mode(payment.merchant).await? {
+        InvoicingMode::Own => Issuer::Merchant,
+        InvoicingMode::OnRequest | InvoicingMode::Automatic => Issuer::Here,
+    };
     let payment = Box::new(payment);
-    match profile {
-        Delivered::Profile(profile) => Answer::Profile { payment, profile },
-        Delivered::None => Answer::NoProfile { payment },
+    Ok(match profile {
+        Delivered::Profile(profile) => Answer::Profile {
+            payment,
+            profile,
+            issuer,
+        },
+        Delivered::None => Answer::NoProfile { payment, issuer },
         Delivered::Asking { until } => Answer::Asking { payment, until },
         Delivered::Later => Answer::Later,
-    }
+    })
 }
 
 async fn issued(state: &AppState, payment: Payment, invoice: Invoice, problem: Option<String>) -> PageResult<Answer> {
@@ -234,7 +274,7 @@ pub async fn search(State(state): State<AppState>, visit: InvoiceVisit, Query(qu
             Some(invoice) => issued(&state, payment, invoice, None).await?,
             None => {
                 let profile = processing.profile_of(&payment).await?;
-                delivered(payment, profile)
+                paid_answer(&state, payment, profile).await?
             }
         },
     };
@@ -244,6 +284,46 @@ pub async fn search(State(state): State<AppState>, visit: InvoiceVisit, Query(qu
         answer,
         search: wanted,
     })
+}
+
+/// Applies for the invoice that this platform issues; one that failed is applied for again with the lines it had. Row S20.
+pub async fn issue(
+    State(state): State<AppState>,
+    visit: InvoiceVisit,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> PageResult {
+    let id: PaymentId = id.parse().map_err(|_| PageError::NotFound)?;
+    let processing = &state.services.processing;
+    let payment = processing.payment_of_merchant(visit.actor.facts.merchant, id).await?;
+    let payment = payment.ok_or(PageError::NotFound)?;
+    let failed = processing.invoice_of(&payment).await?;
+    let applied = match failed.filter(|invoice| invoice.state == InvoiceState::Failed) {
+        Some(failed) => processing.apply_again(&failed).await?,
+        None => processing.apply_for_invoice(&payment, &[]).await?,
+    };
+    let answer = match applied {
+        Ok(invoice) => issued(&state, payment, invoice, None).await?,
+        Err(refusal) => Answer::Refused(Reminder {
+            title: visit.page.t("invoice-not-applied"),
+            advice: why_not(&visit.page, &refusal),
+        }),
+    };
+    answered(&visit, &headers, answer)
+}
+
+fn why_not(page: &Page, refusal: &ApplyRefusal) -> String {
+    match refusal {
+        ApplyRefusal::NotPaid { .. } => page.t("apply-not-paid"),
+        ApplyRefusal::NoSetup => page.t("apply-no-setup"),
+        ApplyRefusal::Billed => page.t("apply-billed"),
+        ApplyRefusal::NothingLeft => page.t("apply-nothing-left"),
+        ApplyRefusal::Asking { until } => page.with("invoice-asking-until", "clock", page.clock(until).as_str()),
+        ApplyRefusal::NoBuyer => page.t("buyer-none"),
+        ApplyRefusal::Lines(_) | ApplyRefusal::Content { .. } => {
+            format!("{} ({refusal})", page.t("apply-content"))
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

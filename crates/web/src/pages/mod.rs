@@ -152,6 +152,7 @@ fn terminals() -> Router<AppState> {
         .route("/invoice-terminal/paid", post(invoice_terminal::paid))
         .route("/invoice-terminal/search", get(invoice_terminal::search))
         .route("/invoice-terminal/payments/{id}/number", post(invoice_terminal::number))
+        .route("/invoice-terminal/payments/{id}/issue", post(invoice_terminal::issue))
 }
 
 fn office() -> Router<AppState> {

@@ -203,7 +203,9 @@ impl From<InvoiceRefusal> for Problem {
 
 fn of_application(refusal: &ApplyRefusal) -> Problem {
     match refusal {
-        ApplyRefusal::NotPaid { .. } | ApplyRefusal::NothingLeft => Problem::new(Code::WrongState, refusal.to_string()),
+        ApplyRefusal::NotPaid { .. } | ApplyRefusal::Billed | ApplyRefusal::NothingLeft => {
+            Problem::new(Code::WrongState, refusal.to_string())
+        }
         ApplyRefusal::NoSetup => Problem::new(Code::NoTaxSetup, refusal.to_string()),
         ApplyRefusal::Asking { .. } | ApplyRefusal::NoBuyer => {
             Problem::new(Code::NoInvoiceDetails, refusal.to_string())

@@ -340,6 +340,7 @@ fn codes_choices_and_invoices_that_are_refused() {
         "409 invoice-issued payment",
     );
     check(InvoiceRefusal::Apply(ApplyRefusal::NoSetup), "409 no-tax-setup");
+    check(InvoiceRefusal::Apply(ApplyRefusal::Billed), "409 wrong-state");
     check(InvoiceRefusal::Apply(ApplyRefusal::NothingLeft), "409 wrong-state");
     check(InvoiceRefusal::Apply(ApplyRefusal::NoBuyer), "409 no-invoice-details");
     check(

@@ -104,6 +104,10 @@ impl TestApp {
 
     /// Registers a person in CNY without a code record. Password: [`PASSWORD`].
     pub async fn register(&self, login: &str) -> Person {
+        self.register_in(login, Currency::CNY).await
+    }
+
+    async fn register_in(&self, login: &str, currency: Currency) -> Person {
         let new = NewPerson {
             login: login.to_owned(),
             name: login.to_owned(),
@@ -111,7 +115,7 @@ impl TestApp {
             identity: None,
             email: Some(format!("{login}@example.org")),
             language: "en".to_owned(),
-            currency: Currency::CNY,
+            currency,
             time_zone: "Asia/Shanghai".to_owned(),
         };
         self.services.people.register(new).await.unwrap().unwrap()
@@ -119,7 +123,11 @@ impl TestApp {
 
     /// A registered person with a code record and an empty account.
     pub async fn person(&self, login: &str) -> PersonCast {
-        let person = self.register(login).await;
+        self.person_in(login, Currency::CNY).await
+    }
+
+    pub async fn person_in(&self, login: &str, currency: Currency) -> PersonCast {
+        let person = self.register_in(login, currency).await;
         let enabled = self.services.processing.enable(&person, None, None).await.unwrap();
         let token = self.sign_in(login).await;
         PersonCast {
@@ -196,11 +204,15 @@ impl TestApp {
 
     /// A merchant in CNY. `category`: four digits.
     pub async fn merchant(&self, name: &str, category: &str) -> MerchantCast {
+        self.merchant_in(name, category, Currency::CNY).await
+    }
+
+    pub async fn merchant_in(&self, name: &str, category: &str, currency: Currency) -> MerchantCast {
         let merchants = &self.services.merchants;
         let new = NewMerchant {
             name: name.to_owned(),
             category: category.to_owned(),
-            currency: Currency::CNY,
+            currency,
         };
         let merchant = merchants.create(new).await.unwrap().unwrap();
         let new = NewStore {

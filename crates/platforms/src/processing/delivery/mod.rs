@@ -2,8 +2,8 @@
 
 pub mod documents;
 
-use onescan_domain::codes::{CodeRefusal, CodeStatus, CodeText};
-use onescan_domain::ids::{ChoiceId, PersonId, ProfileId};
+use onescan_domain::codes::{CodeKind, CodeRecordId, CodeRefusal, CodeStatus, CodeText};
+use onescan_domain::ids::{ChoiceId, InstitutionId, PersonId, ProfileId};
 use onescan_domain::invoicing::Invoice;
 use onescan_domain::payments::batch::PayOutcome;
 use onescan_domain::payments::{PayError, Payment};
@@ -71,14 +71,34 @@ pub enum InvoiceRefusal {
 }
 
 impl Processing {
+    /// The code record whose profiles count for a payment: the one it was paid under; of a ride, which no code paid, the
+    /// payer's own. Rows S18, R09.
+    async fn paying_record(&self, payment: &Payment) -> Result<Option<CodeRecordId>> {
+        if !payment.is_ride() {
+            return Ok(Some(payment.record.clone()));
+        }
+        let codes = &self.parts.codes;
+        let record = match payment.kind {
+            CodeKind::User => codes.record_of_person(payment.person).await?,
+            CodeKind::Institution => match InstitutionId::from_stored(payment.record.as_str()) {
+                Ok(institution) => codes.record_of_institution(institution).await?,
+                Err(_) => None,
+            },
+        };
+        Ok(record.map(|record| record.id))
+    }
+
     /// The profile for a payment's invoice: only one that fits its scenario. Rows S15, S16, S18, S19.
     pub async fn profile_of(&self, payment: &Payment) -> Result<Delivered> {
         let Some(paid_at) = payment.paid_at() else {
             return Ok(Delivered::None);
         };
+        let Some(record) = self.paying_record(payment).await? else {
+            return Ok(Delivered::None);
+        };
         let request = ProfileRequest {
             payment: payment.id,
-            record: payment.record.clone(),
+            record,
             scenario: payment.scenario,
             person: payment.person,
             choose_until: paid_at + self.settings.choose_ms,

@@ -63,6 +63,8 @@ struct DocumentPage<'a> {
     member: Option<String>,
     scenario: Option<String>,
     files: Vec<FileLink>,
+    /// Its amounts are too fine for the XML of EN 16931.
+    is_pdf_alone: bool,
     has_fapiao: bool,
     seller: String,
     original: Option<Invoice>,
@@ -136,6 +138,7 @@ async fn document_page<'a>(
         seller: super::list::seller_name(state, &mut HashMap::new(), invoice).await?,
         member,
         scenario,
+        is_pdf_alone: invoice.amount.currency.decimals() > 2 && files.len() == 1,
         has_fapiao: invoice.amount.currency == Currency::CNY && files.iter().any(|file| file.name == "cii.xml"),
         files,
         original,

@@ -1,57 +1,18 @@
 //! What an institution was invoiced: by month, member and scenario.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
-
 use askama::Template;
 use axum::extract::{Query, State};
-use onescan_domain::ids::{MemberId, ScenarioId};
-use onescan_domain::money::{Currency, Money};
 use onescan_platforms::invoicing::{InvoiceScope, InvoiceTotal};
 use serde::Deserialize;
 
-use super::list::{Choice, member_name};
+use super::list::Choice;
 use super::{Desk, Tab};
 use crate::AppState;
-use crate::files::{Table, TableForm};
+use crate::files::TableForm;
+use crate::invoice_totals::{self, By, NamedTotal, summed, whole};
 use crate::pages::error::{PageError, PageResult, url_escape};
 use crate::pages::html;
 use crate::pages::page::Page;
-
-/// What the sums are over; a query names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
-    Month,
-    Member,
-    Scenario,
-    /// One row per month, member and scenario.
-    Each,
-}
-
-impl By {
-    const ALL: [Self; 4] = [Self::Month, Self::Member, Self::Scenario, Self::Each];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Month => "month",
-            Self::Member => "member",
-            Self::Scenario => "scenario",
-            Self::Each => "each",
-        }
-    }
-
-    fn keeps_month(self) -> bool {
-        matches!(self, Self::Month | Self::Each)
-    }
-
-    fn keeps_member(self) -> bool {
-        matches!(self, Self::Member | Self::Each)
-    }
-
-    fn keeps_scenario(self) -> bool {
-        matches!(self, Self::Scenario | Self::Each)
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -63,37 +24,14 @@ pub struct Wanted {
 
 impl Wanted {
     fn by(&self) -> By {
-        let named = By::ALL.into_iter().find(|by| by.name() == self.by);
-        named.unwrap_or(By::Month)
+        By::parse(&self.by).unwrap_or(By::Month)
     }
 }
 
-/// A sum with the names of what it is over.
-#[derive(Debug, Clone)]
+/// A sum, and the query of the list behind it.
 struct Line {
-    month: String,
-    member: String,
-    scenario: String,
-    currency: Currency,
-    invoices: i64,
-    invoiced_minor: i64,
-    credited_minor: i64,
-    /// Query of the list behind it.
+    sum: NamedTotal,
     query: String,
-}
-
-impl Line {
-    fn invoiced(&self) -> Money {
-        Money::new(self.invoiced_minor, self.currency)
-    }
-
-    fn credited(&self) -> Money {
-        Money::new(self.credited_minor, self.currency)
-    }
-
-    fn left(&self) -> Money {
-        Money::new(self.invoiced_minor - self.credited_minor, self.currency)
-    }
 }
 
 #[derive(Template)]
@@ -107,7 +45,7 @@ struct TotalsPage<'a> {
     months: Vec<Choice>,
     lines: Vec<Line>,
     /// One per currency.
-    sums: Vec<Line>,
+    sums: Vec<NamedTotal>,
 }
 
 pub async fn show(State(state): State<AppState>, desk: Desk, Query(wanted): Query<Wanted>) -> PageResult {
@@ -131,10 +69,7 @@ pub async fn show(State(state): State<AppState>, desk: Desk, Query(wanted): Quer
         by: wanted.by(),
         month: &wanted.month,
         months,
-        sums: summed(&within, |_| (String::new(), None, None))
-            .into_iter()
-            .map(nameless)
-            .collect(),
+        sums: whole(&within).into_iter().map(NamedTotal::nameless).collect(),
         lines: lines(&state, &desk, &wanted, &within).await?,
     })
 }
@@ -147,80 +82,23 @@ async fn totals(state: &AppState, desk: &Desk) -> PageResult<Vec<InvoiceTotal>> 
     }
 }
 
-type Over = (String, Option<MemberId>, Option<ScenarioId>);
-
-/// Sums over what `over` keeps apart, per currency; the newest month first.
-fn summed(totals: &[InvoiceTotal], over: impl Fn(&InvoiceTotal) -> Over) -> Vec<InvoiceTotal> {
-    let mut sums = BTreeMap::new();
-    for total in totals {
-        let (month, member, scenario) = over(total);
-        let key = (Reverse(month.clone()), member, scenario, total.currency);
-        let sum = sums.entry(key).or_insert_with(|| InvoiceTotal {
-            month,
-            member,
-            scenario,
-            currency: total.currency,
-            invoices: 0,
-            invoiced_minor: 0,
-            credited_minor: 0,
-        });
-        sum.invoices += total.invoices;
-        sum.invoiced_minor += total.invoiced_minor;
-        sum.credited_minor += total.credited_minor;
-    }
-    sums.into_values().collect()
-}
-
-fn nameless(total: InvoiceTotal) -> Line {
-    Line {
-        month: total.month,
-        member: String::new(),
-        scenario: String::new(),
-        currency: total.currency,
-        invoices: total.invoices,
-        invoiced_minor: total.invoiced_minor,
-        credited_minor: total.credited_minor,
-        query: String::new(),
-    }
-}
-
 async fn lines(state: &AppState, desk: &Desk, wanted: &Wanted, totals: &[InvoiceTotal]) -> PageResult<Vec<Line>> {
-    let by = wanted.by();
-    let sums = summed(totals, |total| {
-        (
-            if by.keeps_month() {
-                total.month.clone()
-            } else {
-                String::new()
-            },
-            total.member.filter(|_| by.keeps_member()),
-            total.scenario.filter(|_| by.keeps_scenario()),
-        )
-    });
-    let scenarios = match &desk.scope {
-        Some(InvoiceScope::Record(bucket, record)) => state.services.codes.scenarios(*bucket, record).await?,
-        Some(InvoiceScope::Merchant(_) | InvoiceScope::Person(..)) | None => Vec::new(),
+    let sums = named(state, desk, summed(totals, wanted.by())).await?;
+    let line = |sum: NamedTotal| {
+        let month = Some(&sum.total.month).filter(|month| !month.is_empty());
+        let query = query_of(month.unwrap_or(&wanted.month), &sum.total);
+        Line { sum, query }
     };
-    let mut names = HashMap::new();
-    let mut lines = Vec::with_capacity(sums.len());
-    for sum in sums {
-        let member = match sum.member {
-            Some(member) => member_name(state, &mut names, member).await?,
-            None => String::new(),
-        };
-        let scenario = scenarios.iter().find(|one| Some(one.id) == sum.scenario);
-        let month = Some(&sum.month)
-            .filter(|month| !month.is_empty())
-            .unwrap_or(&wanted.month);
-        let query = query_of(month, &sum);
-        lines.push(Line {
-            member,
-            scenario: scenario.map(|one| one.name.clone()).unwrap_or_default(),
-            query,
-            ..nameless(sum)
-        });
+    Ok(sums.into_iter().map(line).collect())
+}
+
+async fn named(state: &AppState, desk: &Desk, sums: Vec<InvoiceTotal>) -> PageResult<Vec<NamedTotal>> {
+    match &desk.scope {
+        Some(InvoiceScope::Record(bucket, record)) => Ok(invoice_totals::named(state, *bucket, record, sums).await?),
+        Some(InvoiceScope::Merchant(_) | InvoiceScope::Person(..)) | None => {
+            Ok(sums.into_iter().map(NamedTotal::nameless).collect())
+        }
     }
-    Ok(lines)
 }
 
 /// Of the list with what a sum is over.
@@ -250,28 +128,6 @@ pub async fn xlsx(State(state): State<AppState>, desk: Desk, Query(wanted): Quer
 async fn export(state: &AppState, desk: &Desk, wanted: &Wanted, form: TableForm) -> PageResult {
     let mut all = totals(state, desk).await?;
     all.retain(|total| wanted.month.is_empty() || total.month == wanted.month);
-    let each = Wanted {
-        by: By::Each.name().to_owned(),
-        month: wanted.month.clone(),
-    };
-    let rows = lines(state, desk, &each, &all).await?.into_iter().map(|line| {
-        vec![
-            line.month.clone(),
-            line.member.clone(),
-            line.scenario.clone(),
-            line.currency.code().to_owned(),
-            line.invoices.to_string(),
-            line.invoiced().to_decimal(),
-            line.credited().to_decimal(),
-        ]
-    });
-    let table = Table {
-        name: "invoice-totals",
-        columns: &[
-            "month", "member", "scenario", "currency", "invoices", "invoiced", "credited",
-        ],
-        numbers: 4..7,
-        rows: rows.collect(),
-    };
-    Ok(table.answer(form)?)
+    let named = named(state, desk, summed(&all, By::Each)).await?;
+    Ok(invoice_totals::table(&named).answer(form)?)
 }
