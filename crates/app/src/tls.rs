@@ -1,4 +1,4 @@
-//! Mutual TLS between services: each proves with a certificate of the operator's own authority which service it is.
+//! Mutual TLS between services, and TLS to hosts of others. Between services each proves with a certificate of the operator's own authority which service it is.
 //!
 //! A certificate names its service (`payments.onescan`) and no machine, so a service may move, and one that stands behind
 //! another's address is found out. Files are looked at for each new connection: what [`crate::cli`]'s `keys` writes counts
@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use onescan_web::wire::client::{Secure, Stream};
+use onescan_web::wire::decider::SecureTo;
 use onescan_web::wire::server::Peer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -201,6 +202,51 @@ impl Secure for Calls {
         let stream = TlsConnector::from(self.keys.current().client)
             .connect(name, plain)
             .await?;
+        Ok(Box::new(stream))
+    }
+}
+
+/// Calls hosts of others, for whom an authority vouches that this machine trusts, or one that the operator names.
+pub struct Others {
+    client: Arc<ClientConfig>,
+}
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Others").finish_non_exhaustive()
+    }
+}
+
+impl Others {
+    /// `authorities`: a file of certificates beside those of the machine. A machine without any calls nobody over TLS.
+    pub fn new(authorities: Option<&Path>) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        let (added, left) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        tracing::debug!(
+            roots.count = added,
+            roots.unreadable = left,
+            "the machine's authorities were read"
+        );
+        if let Some(path) = authorities {
+            let unusable = || format!("{}: no file of certificates", path.display());
+            for root in CertificateDer::pem_file_iter(path).with_context(unusable)? {
+                roots.add(root.with_context(unusable)?)?;
+            }
+        }
+        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = Arc::new(client);
+        Ok(Self { client })
+    }
+}
+
+#[async_trait::async_trait]
+impl SecureTo for Others {
+    async fn wrap(&self, host: &str, plain: TcpStream) -> std::io::Result<Box<dyn Stream>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        let stream = TlsConnector::from(self.client.clone()).connect(name, plain).await?;
         Ok(Box::new(stream))
     }
 }

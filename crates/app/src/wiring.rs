@@ -10,6 +10,7 @@ use onescan_store::Store;
 use onescan_store::db::Db;
 use onescan_store::documents::Documents;
 use onescan_store::migrate::{MIGRATIONS, Migrator};
+use onescan_web::wire::decider::HttpDecider;
 use onescan_web::{AppState, DemoSheet, WebSettings};
 
 use crate::config::{Config, DatabaseUrl, DocumentsPlace, Registration};
@@ -18,6 +19,7 @@ use crate::elsewhere::{Places, Platform, Role};
 use crate::env::{self, SystemClock};
 use crate::mail::SmtpMailer;
 use crate::observe::{self, Stopping};
+use crate::tls::Others;
 
 /// Whether opening may bring the schema forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,10 @@ impl House {
     pub fn build(env: Env, store: Arc<Store>, config: &Config, places: Places) -> Result<Self> {
         let documents = Arc::new(open_documents(&config.documents_place())?);
         let mailer = SmtpMailer::new(&config.mail).context("e-mail cannot be set up")?;
-        let ports = Ports::of(store.clone(), documents.clone(), Arc::new(mailer));
+        let tls = Others::new(config.rides.authorities.as_deref())?;
+        let (reach, budget) = config.decider_settings();
+        let deciders = HttpDecider::new(Arc::new(tls), reach, budget);
+        let ports = Ports::of(store.clone(), documents.clone(), Arc::new(mailer), Arc::new(deciders));
         let settings = config.service_settings();
         let services = Arc::new(Services::build(env, ports, settings, places.contracts()));
         Ok(Self {

@@ -20,6 +20,7 @@ pub mod batch;
 pub mod codes;
 pub mod env;
 pub mod error;
+pub mod expressions;
 pub mod institutions;
 pub mod invoicing;
 pub mod journeys;

@@ -9,7 +9,7 @@ use crate::codes::{CodeSettings, CodeStore, Codes, LocalCodes};
 use crate::env::Env;
 use crate::institutions::{InstitutionStore, Institutions};
 use crate::invoicing::{DocumentStore, InvoiceBook, InvoiceStore, Invoicing, IssuerStore, LocalInvoicing};
-use crate::journeys::{JourneyParts, JourneyStore, Journeys};
+use crate::journeys::{Feeds, JourneyParts, JourneyStore, Journeys};
 use crate::merchants::tax::{TaxSetups, TaxStore};
 use crate::merchants::{MerchantStore, Merchants};
 use crate::payments::{LocalPayments, PaymentSettings, PaymentStore, Payments};
@@ -19,6 +19,7 @@ use crate::processing::{Parts, Processing, ProcessingSettings};
 use crate::profiles::{LocalProfiles, ProfileStore, Profiles};
 use crate::ride_codes::{Denials, PersonalGrants, RideCodeSettings, RideCodeStore, RideCodes};
 use crate::rides::bills::{BillParts, BillStore, Bills};
+use crate::rides::decider::AskDecider;
 use crate::rides::{FormGrants, RideParts, RideSettings, RideStore, Rides};
 
 /// The store ports of every in-process platform.
@@ -40,12 +41,18 @@ pub struct Ports {
     pub ride_codes: Arc<dyn RideCodeStore>,
     pub rides: Arc<dyn RideStore>,
     pub journeys: Arc<dyn JourneyStore>,
+    pub deciders: Arc<dyn AskDecider>,
     pub bills: Arc<dyn BillStore>,
 }
 
 impl Ports {
-    /// One store behind all of them, but documents and e-mail.
-    pub fn of<S>(store: Arc<S>, documents: Arc<dyn DocumentStore>, mailer: Arc<dyn Mailer>) -> Self
+    /// One store behind all of them, but documents, e-mail, and the way to institutions' own systems.
+    pub fn of<S>(
+        store: Arc<S>,
+        documents: Arc<dyn DocumentStore>,
+        mailer: Arc<dyn Mailer>,
+        deciders: Arc<dyn AskDecider>,
+    ) -> Self
     where
         S: CodeStore
             + ProfileStore
@@ -79,6 +86,7 @@ impl Ports {
             ride_codes: store.clone(),
             rides: store.clone(),
             journeys: store.clone(),
+            deciders,
             bills: store,
         }
     }
@@ -190,12 +198,15 @@ impl Services {
             institutions: institutions.clone(),
             merchants: merchants.clone(),
         };
+        let feeds = Feeds::new(env.clone(), ports.journeys.clone());
         let riding = RideParts {
             payments: payments.clone(),
             people: people.clone(),
             institutions: institutions.clone(),
             merchants: merchants.clone(),
             denials: Denials::new(env.clone(), ports.ride_codes.clone()),
+            deciders: ports.deciders,
+            feeds: feeds.clone(),
         };
         let billing = BillParts {
             codes: codes.clone(),
@@ -211,6 +222,7 @@ impl Services {
         let joining = JourneyParts {
             rides: rides.clone(),
             merchants: merchants.clone(),
+            feeds,
         };
         let journeys = Journeys::new(env.clone(), ports.journeys, joining);
         let processing = Processing::new(parts, settings.processing);

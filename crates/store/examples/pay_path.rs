@@ -441,6 +441,7 @@ fn command(person: i64, round: i64, policy: &Arc<Policy>) -> PayCommand {
                 id: scenario_id(person),
                 name: "meals".to_owned(),
                 policy: Arc::clone(policy),
+                calendar: onescan_domain::calendar::WorkCalendar::default(),
             }),
             refusal: None,
         }),

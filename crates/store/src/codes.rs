@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
+use onescan_domain::calendar::WorkCalendar;
 use onescan_domain::codes::{
     Categories, CodeFacts, CodeKind, CodeRecord, CodeRecordId, MemberAccess, RecordHolder, RecordState, Scenario,
 };
@@ -13,6 +14,7 @@ use onescan_domain::ids::{AccountId, CodeId, InstitutionId, MemberId, PersonId, 
 use onescan_domain::policy::Policy;
 use onescan_platforms::codes::{Assigned, CodeKey, CodeStore, LoadedCode, LoadedScenario, NewCode, Removed};
 use onescan_platforms::error::Result;
+use onescan_platforms::institutions::InstitutionStore;
 
 use crate::decode::{bucket, currency, id, opt_id, parsed, record_id};
 use crate::error::DbError;
@@ -522,6 +524,19 @@ impl CodeStore for Store {
             Ok(inserting.await?)
         };
         self.waiting.codes.join(codes, lead).await.map(drop)
+    }
+
+    async fn calendar_of(&self, institution: InstitutionId) -> Result<WorkCalendar> {
+        let mut level = Some(institution);
+        while let Some(id) = level {
+            if let Some(calendar) = self.find_calendar_row(id).await? {
+                return Ok(calendar);
+            }
+            level = InstitutionStore::find(self, id)
+                .await?
+                .and_then(|institution| institution.parent);
+        }
+        Ok(WorkCalendar::default())
     }
 
     async fn load_codes(&self, keys: Vec<CodeKey>) -> Result<Vec<Option<LoadedCode>>> {

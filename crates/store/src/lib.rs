@@ -113,6 +113,7 @@ pub fn statements() -> Vec<(&'static str, &'static Statement)> {
         ("rides", rides::bills::ALL),
         ("rides", rides::orders::ALL),
         ("rides", rides::policies::ALL),
+        ("rides", rides::deciders::ALL),
         ("settings", settings::ALL),
         ("taxes", taxes::ALL),
     ];

@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0009_usage",
     "0010_bank_names",
     "0012_sessions_and_calendars",
+    "0013_ride_deciders",
     "0014_bill_notes",
     "0015_bill_schedules",
     "0016_codes_in_order",

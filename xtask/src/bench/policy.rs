@@ -8,6 +8,7 @@ use onescan_domain::calendar::{CHINA_2026, LocalTime, WorkCalendar};
 use onescan_domain::geo::GeoPoint;
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::policy::{MemberFacts, Named, Place, Policy, PolicyInput, RideFacts};
+use onescan_platforms::expressions::cel;
 
 /// Twenty dimensions, one condition each; all hold, so that nothing is cut short.
 const POLICY: &str = "\
@@ -33,6 +34,10 @@ label not in intern
 rank in director,manager,clerk
 ";
 
+/// Two comparisons and a list.
+const EXPRESSION: &str = "expression holds amount <= 1500 && city == \"Haga\" && \"driver\" in labels\n";
+const EXPRESSION_GOAL: Duration = Duration::from_micros(1);
+
 /// The goal for [`Policy::decide`] with the trace. Issue 4.
 const GOAL: Duration = Duration::from_micros(2);
 const ROUNDS: usize = 7;
@@ -51,9 +56,20 @@ pub fn bench() -> Result<()> {
     let plain = median(|| {
         black_box(black_box(&policy).allows(black_box(&input)));
     });
+    let expression = Policy::parse_new(EXPRESSION, cel())?;
+    let with = PolicyInput {
+        expressions: Some(cel()),
+        ..input
+    };
+    ensure!(expression.allows(&with), "the expression holds");
+    let language = median(|| {
+        black_box(black_box(&expression).allows(black_box(&with)));
+    });
     let verdict = if traced <= GOAL { "met" } else { "MISSED" };
     println!("policy decision, 20 dimensions, with trace: {traced:?} (goal {GOAL:?}: {verdict})");
     println!("policy decision, 20 dimensions, yes or no:  {plain:?}");
+    let verdict = if language <= EXPRESSION_GOAL { "met" } else { "MISSED" };
+    println!("one expression, compiled before, yes or no: {language:?} (goal about {EXPRESSION_GOAL:?}: {verdict})");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use onescan_platforms::codes::RecordIdKind;
 use onescan_platforms::env::{Secret, is_time_zone};
 use onescan_store::documents::PlainHttp;
 
-use super::{Config, DatabaseUrl, LogFormat, MailSecurity, Place, PlainLoopback, Registration};
+use super::{Config, DatabaseUrl, LogFormat, MailSecurity, Place, PlainLoopback, PrivateAddresses, Registration};
 
 /// One key: what it is called, what it may be, and how it is read and shown.
 #[derive(Debug)]
@@ -343,6 +343,42 @@ pub const KEYS: &[Key] = &[
         |config| config.ride_codes.personal_cap.to_string(),
     ),
     key(
+        "rides.decider_ms",
+        "whole number from 100 to 5000",
+        "Milliseconds that an institution's own system may take to decide about a ride; after that the institution's default holds.",
+        |config, text| put(&mut config.rides.decider_ms, number(text, 100, 5_000)),
+        |config| config.rides.decider_ms.to_string(),
+    ),
+    key(
+        "rides.decider_plain_loopback",
+        "`true` or `false`",
+        "Whether institutions may have a system on this machine that is asked without TLS (127.0.0.1, ::1).",
+        |config, text| put(&mut config.rides.plain_loopback, read_plain_loopback(text)),
+        |config| (config.rides.plain_loopback == PlainLoopback::Allowed).to_string(),
+    ),
+    key(
+        "rides.decider_private_addresses",
+        "`true` or `false`",
+        "Whether institutions may have a system at an address of a private network. Whoever administers one could then reach what only this server reaches.",
+        |config, text| put(&mut config.rides.private_addresses, read_private_addresses(text)),
+        |config| (config.rides.private_addresses == PrivateAddresses::Allowed).to_string(),
+    ),
+    key(
+        "rides.decider_authorities",
+        "path",
+        "Certificates of authorities (PEM) that may vouch for institutions' systems, beside those the machine trusts.",
+        |config, text| {
+            put(
+                &mut config.rides.authorities,
+                (!text.is_empty()).then(|| Some(PathBuf::from(text))),
+            )
+        },
+        |config| {
+            let path = config.rides.authorities.as_ref();
+            path.map_or(String::new(), |path| path.display().to_string())
+        },
+    ),
+    key(
         "payments.hold_days",
         "whole number from 1 to 30",
         "How long money is held for a merchant that captures later.",
@@ -671,6 +707,14 @@ fn read_plain_loopback(text: &str) -> Option<PlainLoopback> {
     match text {
         "true" => Some(PlainLoopback::Allowed),
         "false" => Some(PlainLoopback::Refused),
+        _ => None,
+    }
+}
+
+fn read_private_addresses(text: &str) -> Option<PrivateAddresses> {
+    match text {
+        "true" => Some(PrivateAddresses::Allowed),
+        "false" => Some(PrivateAddresses::Refused),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ mod load;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use onescan_domain::codes::CodeWindows;
 use onescan_domain::merchants::GuardLimits;
@@ -25,6 +26,7 @@ use onescan_platforms::services::ServiceSettings;
 use onescan_store::config::{DbConfig, PostgresConfig};
 use onescan_store::documents::{BucketConfig, PlainHttp};
 use onescan_web::wire::client::Limits;
+use onescan_web::wire::decider::{Allowed, Reach};
 
 pub use docs::markdown;
 pub(crate) use keys::secret_bytes;
@@ -44,6 +46,7 @@ pub struct Config {
     pub codes: CodesConfig,
     pub processing: ProcessingConfig,
     pub ride_codes: RideCodesConfig,
+    pub rides: RidesConfig,
     pub payments: PaymentsConfig,
     pub queues: QueuesConfig,
     pub people: PeopleConfig,
@@ -64,6 +67,7 @@ impl Default for Config {
             codes: CodesConfig::default(),
             processing: ProcessingConfig::default(),
             ride_codes: RideCodesConfig::default(),
+            rides: RidesConfig::default(),
             payments: PaymentsConfig::default(),
             queues: QueuesConfig::default(),
             people: PeopleConfig::default(),
@@ -320,6 +324,35 @@ impl Default for RideCodesConfig {
             personal_cap: default.personal_cap,
         }
     }
+}
+
+/// How institutions' own systems are asked about rides.
+#[derive(Debug, Clone)]
+pub struct RidesConfig {
+    /// For name, connection, question and answer together.
+    pub decider_ms: i64,
+    pub plain_loopback: PlainLoopback,
+    pub private_addresses: PrivateAddresses,
+    /// Authorities beside those of the machine.
+    pub authorities: Option<PathBuf>,
+}
+
+impl Default for RidesConfig {
+    fn default() -> Self {
+        Self {
+            decider_ms: 600,
+            plain_loopback: PlainLoopback::Refused,
+            private_addresses: PrivateAddresses::Refused,
+            authorities: None,
+        }
+    }
+}
+
+/// Whether addresses that institutions enter may lie inside this network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateAddresses {
+    Allowed,
+    Refused,
 }
 
 #[derive(Debug, Clone)]
@@ -630,6 +663,16 @@ impl Config {
                 ..default.queue
             },
         }
+    }
+
+    /// What institutions' own systems may be, and how long they may take.
+    pub fn decider_settings(&self) -> (Reach, Duration) {
+        let allowed = |yes| if yes { Allowed::Yes } else { Allowed::No };
+        let reach = Reach {
+            plain_loopback: allowed(self.rides.plain_loopback == PlainLoopback::Allowed),
+            private: allowed(self.rides.private_addresses == PrivateAddresses::Allowed),
+        };
+        (reach, Duration::from_millis(self.rides.decider_ms.unsigned_abs()))
     }
 
     /// Rides wait as other payments do.

@@ -1,6 +1,6 @@
 //! The demo's own transit network: a metro, a bus and a night bus of an invented town with three fare zones.
 
-use onescan_domain::transit::{Feed, FeedError};
+use onescan_domain::transit::{Feed, FeedFaults};
 use onescan_platforms::error::Result as PlatformResult;
 use onescan_platforms::journeys::pack;
 
@@ -22,7 +22,7 @@ const FILES: &[(&str, &str)] = files![
     "fare_rules.txt",
 ];
 
-pub fn feed() -> Result<Feed, FeedError> {
+pub fn feed() -> Result<Feed, FeedFaults> {
     Feed::read(|name| FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text))
 }
 

@@ -6,20 +6,23 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use onescan_domain::ids::{AccountId, ApplicationId, PersonId, TapId, TerminalId};
+use onescan_domain::calendar::Date;
+use onescan_domain::ids::{AccountId, ApplicationId, PersonId, RideOrderId, TapId, TerminalId};
 use onescan_domain::institutions::MemberRole;
 use onescan_domain::merchants::TerminalRole;
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::rides::application::{Approval, FormAfterRefund, InstitutionPayment, RideAllowance};
-use onescan_domain::rides::order::{Consulted, PaidBy, RideOrder, RideState};
+use onescan_domain::rides::bill::{BillPeriod, IssueWhen};
+use onescan_domain::rides::order::{Consulted, RideOrder, RideState};
 use onescan_domain::rides::tap::TapKind;
 use onescan_gate::code;
 use onescan_gate::journal::{ACCEPTED, Head, Record};
 use onescan_gate::keys::{Algorithm, Fingerprint, SigningKey};
 use onescan_platforms::env::Entropy;
-use onescan_platforms::journeys::{TapRide, TapRideProblem, TapRideState};
+use onescan_platforms::journeys::{TapRide, TapRideState};
 use onescan_platforms::payments::Page;
 use onescan_platforms::ride_codes::NewRideDevice;
+use onescan_platforms::rides::bills::{CloseBill, CloseRefusal, Side};
 use onescan_platforms::rides::{NewApplication, NewTravelType};
 
 use crate::gates::archive;
@@ -337,6 +340,50 @@ impl Day {
         }
     }
 
+    /// Each company is billed for the day of the rides, and for the days after it; what the bills charge per order.
+    async fn bill(&self) -> HashMap<RideOrderId, Vec<i64>> {
+        let bills = &self.app.services.bills;
+        let date = |days: i64| {
+            let instant = jiff::Timestamp::from_millisecond(START_MS).unwrap();
+            let zone = jiff::tz::TimeZone::get(&self.companies[0].institution.time_zone).unwrap();
+            let day = instant.to_zoned(zone).date() + jiff::Span::new().days(days);
+            Date::parse(&day.to_string()).unwrap()
+        };
+        let mut made = Vec::new();
+        for company in &self.companies {
+            for (first_on, until_on) in [(date(0), date(1)), (date(1), date(2))] {
+                let close = CloseBill {
+                    provider: self.provider.merchant.id,
+                    period: BillPeriod::own(first_on, until_on).unwrap(),
+                    currency: Currency::CNY,
+                    issue: IssueWhen::ByHand,
+                };
+                match bills.close(&company.institution, &close).await.unwrap() {
+                    Ok(bill) => made.push(bill.id),
+                    Err(CloseRefusal::Empty) => {}
+                    Err(refusal) => panic!("{refusal}"),
+                }
+            }
+        }
+        while bills.work().await.unwrap() > 0 {}
+        let mut charged: HashMap<RideOrderId, Vec<i64>> = HashMap::new();
+        for bill in made {
+            let mut page = Page {
+                after: None,
+                limit: 500,
+            };
+            loop {
+                let rides = bills.billed(bill, Side::Charge, &page).await.unwrap();
+                let Some(last) = rides.last() else { break };
+                page.after = Some(last.order.id.stored());
+                for ride in rides {
+                    charged.entry(ride.order.id).or_default().push(ride.amount_minor);
+                }
+            }
+        }
+        charged
+    }
+
     fn pass(&mut self, rider: usize, gate: usize) {
         let (rider, gate) = (&mut self.riders[rider], &mut self.gates[gate]);
         let now = self.app.now_ms();
@@ -428,12 +475,32 @@ impl Day {
         for ride in &rides {
             of_person.entry(ride.person).or_default().push(ride);
         }
+        let mut charged = self.bill().await;
         let mut paid_by = BTreeMap::new();
-        let mut companies = 0;
+        let (mut companies, mut billed) = (0, 0);
         for rider in &self.riders {
             let mine = of_person.remove(&rider.person).unwrap_or_default();
             companies += self.check_rider(rider, &mine, &mut paid_by).await;
+            for order in self.orders(rider.person).await {
+                let bills = charged.remove(&order.id).unwrap_or_default();
+                let by_company = paid_by_company(&order);
+                match by_company {
+                    // Given back whole before it was billed: there is nothing to charge.
+                    0 => assert!(
+                        bills.iter().all(|minor| *minor == 0),
+                        "{order:?} is in a bill: {bills:?}"
+                    ),
+                    _ => assert_eq!(
+                        bills,
+                        [by_company],
+                        "in exactly one bill, at what the company paid: {order:?}"
+                    ),
+                }
+                billed += by_company;
+            }
         }
+        assert!(charged.is_empty(), "no bill has anything else: {charged:?}");
+        assert_eq!(billed, companies);
         let mut left = 0;
         for company in &self.companies {
             left += self.app.account(company.institution.account).await.posted_minor;
@@ -469,9 +536,13 @@ impl Day {
             };
             let (by_company, by_person) = (paid(&result.institution), paid(&result.personal));
             assert_eq!(
-                by_company + by_person + result.arrears_minor,
+                by_company + by_person + result.arrears_minor + result.waived_minor(order.amount.minor),
                 order.amount.minor,
                 "paid once: {order:?}"
+            );
+            assert!(
+                result.waived_minor(order.amount.minor) <= order.refunded_minor,
+                "{order:?}"
             );
             assert!(by_company == 0 || by_person == 0);
             if by_company > 0 {
@@ -491,9 +562,8 @@ impl Day {
                     },
                     "{ride:?}"
                 ),
-                // A debt cannot be made another.
-                Some(TapRideProblem::Owed | TapRideProblem::Underpaid) => assert_eq!(result.paid_by(), PaidBy::Arrears),
-                Some(TapRideProblem::NoFare | TapRideProblem::UnknownPerson) => panic!("{ride:?}"),
+                // Debts are corrected as payments are.
+                Some(_) => panic!("{ride:?}"),
             }
             if ride.state.stands() {
                 fares.push(ride.fare.unwrap().minor);
@@ -516,6 +586,15 @@ impl Day {
         );
         company
     }
+}
+
+/// What the company paid for the order and did not get back.
+fn paid_by_company(order: &RideOrder) -> i64 {
+    let RideState::Settled(result) = &order.state else {
+        return 0;
+    };
+    let paid = result.institution.as_ref().map_or(0, |attempt| attempt.paid_minor());
+    paid - order.institution_refunded_minor
 }
 
 impl Gate {

@@ -146,6 +146,65 @@ on_both! {
         assert_eq!(line.metro.balances(&app).await.1, 10_000 - 100);
     }
 
+    async fn r08_a_late_tap_lowers_what_is_owed_and_frees_the_next_ride_code(app: TestApp) {
+        let mut line = Line::open(&app).await;
+        let token = line.metro.cast.member.token.clone();
+        app.delete("/v1/people/me/ride-consent").bearer(&token).send().await.expect(204);
+        line.metro.apply(&app, None).await;
+        line.metro.policy(&app, &["amount <= 50"]).await;
+        let mut tower = StationGate::open(&app, &line.metro, "tower", TapKind::Exit, 62).await;
+        let mut back = StationGate::open(&app, &line.metro, "lake", TapKind::Exit, 63).await;
+        let setup = json!({"travel_type": "metro", "journey_max_minutes": 60, "late_minutes": 60});
+        let path = line.metro.provider_path("ride-setup");
+        app.put(&path).bearer(&line.metro.cast.merchant.key).json(&setup).send().await.ok(200);
+        line.lake.pass(&app, line.phone.show(&app, 1)).await;
+        app.clock.advance_ms(10 * MINUTE_MS);
+        let late = tower.tap(&app, line.phone.show(&app, 2));
+        app.clock.advance_ms(2 * HOUR_MS);
+        app.work_on_taps().await;
+        let order = &line.orders(&app).await[0];
+        assert_eq!((&order["state"], &order["arrears_minor"]), (&json!("arrears"), &json!(450)));
+        tower.upload(&app, &[late]).await;
+        app.work_on_taps().await;
+        let order = &line.orders(&app).await[0];
+        assert_eq!((&order["arrears_minor"], &order["refunded_minor"]), (&json!(100), &json!(350)), "{order}");
+        assert_eq!(line.metro.my(&app, "arrears").await["items"][0]["amount"]["amount_minor"], 100);
+        assert_eq!(line.rides(&app).await[0]["problem"], Value::Null);
+        // What is left is paid, and no more.
+        let path = format!("/v1/people/me/arrears/{}/payment", order["id"].as_str().unwrap());
+        app.post(&path).bearer(&token).send().await.ok(200);
+        assert_eq!(line.metro.balances(&app).await.1, 10_000 - 100);
+        let order = &line.orders(&app).await[0];
+        assert_eq!((&order["arrears_minor"], &order["refunded_minor"]), (&json!(0), &json!(350)), "{order}");
+
+        // A ride that is told dearer than it was owed: the debt is dropped, and one of the whole fare stands in its place.
+        app.clock.advance_ms(HOUR_MS);
+        let entry = line.lake.tap(&app, line.phone.show(&app, 3));
+        app.clock.advance_ms(5 * MINUTE_MS);
+        let out = line.fair.tap(&app, line.phone.show(&app, 4));
+        app.clock.advance_ms(5 * MINUTE_MS);
+        let again = line.lake.tap(&app, line.phone.show(&app, 5));
+        app.clock.advance_ms(5 * MINUTE_MS);
+        let home = back.tap(&app, line.phone.show(&app, 6));
+        line.lake.upload(&app, &[entry]).await;
+        back.upload(&app, &[home]).await;
+        app.work_on_taps().await;
+        let owed = async || -> i64 {
+            let arrears = line.metro.my(&app, "arrears").await;
+            items(&arrears).iter().map(|debt| debt["amount"]["amount_minor"].as_i64().unwrap()).sum()
+        };
+        assert_eq!(owed().await, 100, "from the lake to the lake");
+        line.fair.upload(&app, &[out]).await;
+        line.lake.upload(&app, &[again]).await;
+        app.work_on_taps().await;
+        assert_eq!(owed().await, 450 + 100, "to the fair, and a short one");
+        let renew = || app.post(&line.phone.entitlements()).bearer(&token);
+        renew().send().await.problem(422, "in-arrears");
+        // Rides that are given back whole leave no debt, and the next code is free at once.
+        let rides = line.rides(&app).await;
+        assert!(rides.iter().all(|ride| ride["problem"] == Value::Null), "{rides:?}");
+    }
+
     async fn r04_taps_in_between_part_a_ride_and_each_part_has_one_order(app: TestApp) {
         let mut line = Line::open(&app).await;
         let mut back = StationGate::open(&app, &line.metro, "fair", TapKind::Entry, 62).await;

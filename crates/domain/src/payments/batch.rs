@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::ledger::{Account, AccountKind, BalanceChange, Phase, Transfer, TransferKind, house_account};
 use super::{PayError, Payment, PaymentRefusal, PaymentState};
 use crate::bucket::Bucket;
-use crate::calendar::LocalTime;
+use crate::calendar::{LocalTime, WorkCalendar};
 use crate::codes::{CodeKind, CodeRecordId, CodeRefusal};
 use crate::ids::{
     AccountId, CodeId, EventId, KeyId, MemberId, MerchantId, PaymentId, PersonId, ScenarioId, StoreId, TerminalId,
@@ -17,7 +17,7 @@ use crate::ids::{
 };
 use crate::merchants::{GuardLimits, TerminalGuard};
 use crate::money::{Currency, Money};
-use crate::policy::{Counters, Dimension, Named, Policy, PolicyInput};
+use crate::policy::{Counters, Dimension, Expressions, Named, Policy, PolicyInput};
 
 /// What the codes platform says about a scanned code when payments asks again. Row S14. Source: S \[81\], \[96\].
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct PermittedScenario {
     pub id: ScenarioId,
     pub name: String,
     pub policy: Arc<Policy>,
+    /// Days off of the institution that pays, as far as the policy and the payment's day are concerned.
+    pub calendar: WorkCalendar,
 }
 
 /// Whether the money moves at once or is held first.
@@ -197,6 +199,8 @@ pub struct Books {
     /// The payers' accounts.
     pub accounts: HashMap<AccountId, Account>,
     pub usage: HashMap<UsageKey, UsageRow>,
+    /// Judges the expressions of policies; without it they are unknown.
+    pub expressions: Option<&'static dyn Expressions>,
     pub writes: Writes,
 }
 
@@ -328,6 +332,8 @@ impl Books {
             category: Some(command.category),
             merchant: &merchant,
             city: &command.city,
+            calendar: &scenario.calendar,
+            expressions: self.expressions,
             ..PolicyInput::new(command.amount, command.local)
         };
         input.member.member = Named::word(&member);

@@ -12,12 +12,14 @@ use super::ledger::{Account, AccountKind, BalanceChange, Phase, Transfer, Transf
 use super::{Payment, PaymentRefusal, PaymentState};
 use crate::calendar::{LocalTime, WorkCalendar};
 use crate::codes::{CodeKind, CodeRecordId};
+use crate::geo::GeoPoint;
 use crate::ids::{
     AccountId, EventId, InstitutionId, MemberId, MerchantId, PaymentId, PersonId, RideOrderId, StoreId, TerminalId,
     TransferId, TravelTypeId,
 };
 use crate::money::{Currency, Money};
-use crate::policy::{self, Counters, MemberFacts, Named, Place, Policy, PolicyInput, Usage};
+use crate::policy::{self, Counters, Expressions, MemberFacts, Named, Place, Policy, PolicyInput, Reason, Usage};
+use crate::rides::decision::RideDecision;
 
 /// One ride to be paid, parsed, consulted and authenticated.
 #[derive(Debug, Clone)]
@@ -57,7 +59,8 @@ pub struct RideFacts {
     pub category: u16,
     pub travel_type: String,
     pub provider_name: String,
-    pub line: String,
+    /// Id and name.
+    pub line: (String, String),
     pub start: RidePlace,
     pub end: RidePlace,
     pub distance_m: Option<i64>,
@@ -68,6 +71,8 @@ pub struct RideFacts {
     pub department: (String, String),
     /// Of the institution, as far as the days of this ride are concerned.
     pub calendar: WorkCalendar,
+    /// Of the institution's own system, where it was asked and the answer counts. Holds beside the policy.
+    pub decision: Option<RideDecision>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +81,9 @@ pub struct RidePlace {
     pub stop: String,
     pub name: String,
     pub city: String,
+    /// Fare zone.
+    pub zone: String,
+    pub point: Option<GeoPoint>,
 }
 
 /// An account that may fund the ride.
@@ -182,6 +190,8 @@ pub struct RideBooks {
     pub decided: HashMap<RideOrderId, RideOutcome>,
     pub accounts: HashMap<AccountId, Account>,
     pub usage: HashMap<RideUsageKey, Counters>,
+    /// Judges the expressions of policies; without it they are unknown.
+    pub expressions: Option<&'static dyn Expressions>,
     pub writes: RideWrites,
 }
 
@@ -199,8 +209,15 @@ pub struct RideWrites {
 
 impl RideFacts {
     /// The one place that knows how a ride looks to the rule engine; also serves dry runs and replays. `provider`: its id.
-    pub fn input<'a>(&'a self, amount: Money, used: Usage, provider: &'a str) -> PolicyInput<'a> {
+    pub fn input<'a>(
+        &'a self,
+        amount: Money,
+        used: Usage,
+        provider: &'a str,
+        expressions: Option<&'a dyn Expressions>,
+    ) -> PolicyInput<'a> {
         PolicyInput {
+            expressions,
             used,
             category: Some(self.category),
             merchant: provider,
@@ -208,7 +225,7 @@ impl RideFacts {
                 travel_type: &self.travel_type,
                 fare_minor: Some(amount.minor),
                 ended: Some(self.ended),
-                line: Named::word(&self.line),
+                line: named(&self.line),
                 operator: Named {
                     id: provider,
                     name: &self.provider_name,
@@ -217,6 +234,7 @@ impl RideFacts {
                 end: self.end.input(),
                 distance_m: self.distance_m,
                 companions: self.companions,
+                decision: self.decision.as_ref().map_or("", RideDecision::word),
             },
             member: MemberFacts {
                 member: named(&self.member),
@@ -236,8 +254,9 @@ impl RidePlace {
                 id: &self.stop,
                 name: &self.name,
             },
+            zone: &self.zone,
             city: &self.city,
-            ..Place::default()
+            point: self.point,
         }
     }
 }
@@ -258,7 +277,8 @@ impl InstitutionSide {
 impl RideBooks {
     /// Decides one order and keeps what it writes. Nothing is refused: whatever happens ends in a row.
     ///
-    /// The institution is asked first. Checks in this order: currency, policy, funds of the candidates. What it does not pay
+    /// The institution is asked first. Checks in this order: currency, policy with the answer of the institution's own system,
+    /// funds of the candidates. What it does not pay
     /// is the person's: with consent from their account, else it is owed.
     ///
     /// Rows R06-R08. Source: R claims 5-7.
@@ -333,9 +353,11 @@ impl RideBooks {
         let usage = self.usage.get(&side.usage_key(command.pay.person)).copied();
         let used = usage.unwrap_or_default().at(side.facts.started).used;
         let provider = command.pay.provider.to_string();
-        let input = side.facts.input(amount, used, &provider);
-        if !side.policy.allows(&input) {
-            let trace = side.policy.decide(&input).trace;
+        let input = side.facts.input(amount, used, &provider, self.expressions);
+        let decision = side.facts.decision.as_ref().map(RideDecision::reason);
+        if !side.policy.allows(&input) || !decision.as_ref().is_none_or(Reason::satisfied) {
+            let mut trace = side.policy.decide(&input).trace;
+            trace.extend(decision);
             return Err(PaymentRefusal::LimitExceeded { trace });
         }
         let mut funded = known.iter().filter_map(|(candidate, account)| {

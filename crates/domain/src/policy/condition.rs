@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::dimension::{Dimension, ValueKind};
+use super::facts::values;
 use super::input::{ExpressionFault, Named, PolicyInput};
 use super::value::{Allowed, Seen};
 
@@ -225,9 +226,10 @@ impl Condition {
 
     pub(super) fn judge(self: &Arc<Self>, input: &PolicyInput<'_>, negated: bool) -> Reason {
         let (seen, verdict) = match self.see(input) {
+            Ok(Some(Glance::Truth(truth))) => (Some(Seen::Truth(truth, self.facts(input))), Verdict::of(truth)),
             Ok(Some(glance)) => (Some(glance.keep()), self.compare(&glance, input)),
             Ok(None) => (None, Verdict::Unknown),
-            Err(fault) => (Some(Seen::Fault(fault)), Verdict::Unknown),
+            Err(fault) => (Some(Seen::Fault(fault, self.facts(input))), Verdict::Unknown),
         };
         let left = match (self.at_most(), &seen) {
             (Some(bound), Some(Seen::Number(number))) => {
@@ -318,6 +320,7 @@ impl Condition {
             Dimension::EndCity => word(ride.end.city),
             Dimension::Distance => ride.distance_m.map(Glance::Number),
             Dimension::Companions => ride.companions.map(|count| Glance::Number(i64::from(count))),
+            Dimension::Decision => word(ride.decision),
             Dimension::Category => input.category.map(Glance::Place),
             Dimension::Merchant => word(input.merchant),
             Dimension::Brand => word(input.brand),
@@ -335,6 +338,14 @@ impl Condition {
         };
         let judge = input.expressions.ok_or(ExpressionFault::Absent)?;
         judge.holds(source, input)
+    }
+
+    /// What an expression saw.
+    fn facts(&self, input: &PolicyInput<'_>) -> Box<str> {
+        match (&self.allowed, input.expressions) {
+            (Allowed::Expression(source), Some(judge)) => values(&judge.facts(source), input),
+            (_, _) => Box::default(),
+        }
     }
 }
 
@@ -364,7 +375,7 @@ impl Glance<'_> {
             Self::Named(named) => Seen::Word(named.shown().into()),
             Self::List(words) => Seen::Words(words.iter().map(|word| Box::from(*word)).collect()),
             Self::Point(point) => Seen::Point(*point),
-            Self::Truth(truth) => Seen::Truth(*truth),
+            Self::Truth(truth) => Seen::Truth(*truth, Box::default()),
         }
     }
 }

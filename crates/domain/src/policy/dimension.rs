@@ -35,6 +35,7 @@ pub enum Dimension {
     EndCity,
     Distance,
     Companions,
+    Decision,
     Category,
     Merchant,
     Brand,
@@ -329,6 +330,14 @@ pub const DIMENSIONS: &[DimensionRow] = &[
         "companions <= 3",
     ),
     row(
+        Dimension::Decision,
+        "decision",
+        ValueKind::Words,
+        "answer of the institution's own system",
+        "what the institution's own system answered when it was asked: approve or refuse",
+        "decision in approve",
+    ),
+    row(
         Dimension::Category,
         "category",
         ValueKind::Categories,
@@ -389,8 +398,8 @@ pub const DIMENSIONS: &[DimensionRow] = &[
         "expression",
         ValueKind::Expression,
         "whatever the expression names",
-        "a condition in the Common Expression Language over the names above",
-        "expression holds amount_minor <= 500 || (city == \"Haga\" && companions >= 1)",
+        "a condition in the Common Expression Language over the facts of the order",
+        "expression holds amount <= 500 || (city == \"Haga\" && companions >= 1)",
     ),
 ];
 

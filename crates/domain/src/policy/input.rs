@@ -1,5 +1,8 @@
 //! What is known about the payment or ride that is judged.
 
+use std::sync::Arc;
+
+use super::facts::Fact;
 use crate::calendar::{LocalTime, WorkCalendar};
 use crate::geo::GeoPoint;
 use crate::money::Money;
@@ -38,6 +41,8 @@ pub struct RideFacts<'a> {
     pub end: Place<'a>,
     pub distance_m: Option<i64>,
     pub companions: Option<u16>,
+    /// What the institution's own system answered: `approve` or `refuse`.
+    pub decision: &'a str,
 }
 
 /// Where a ride starts or ends.
@@ -85,8 +90,20 @@ pub struct Usage {
 
 /// Judges expressions of the Common Expression Language. Kept outside: this crate knows no language but its own.
 pub trait Expressions: std::fmt::Debug + Sync {
+    /// Whether `expression` can be used; for the moment at which somebody writes it.
+    fn check(&self, expression: &str) -> Result<(), ExpressionError>;
+    /// The facts it names, in their order; none where it cannot be used.
+    fn facts(&self, expression: &str) -> Arc<[Fact]>;
     /// Whether `expression` holds for `input`. Bounded in time; a second call with the same text compiles nothing.
     fn holds(&self, expression: &str, input: &PolicyInput<'_>) -> Result<bool, ExpressionFault>;
+}
+
+/// Why an expression cannot be used, and where in it; `column` counts characters from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct ExpressionError {
+    pub column: usize,
+    pub why: String,
 }
 
 /// Why an expression gave no answer; its condition counts as unknown.

@@ -9,6 +9,7 @@
 mod condition;
 mod counters;
 mod dimension;
+mod facts;
 mod input;
 mod parse;
 pub mod replay;
@@ -21,7 +22,10 @@ use std::sync::Arc;
 pub use condition::{Condition, Operator, Reason, ReasonText, Verdict};
 pub use counters::Counters;
 pub use dimension::{DIMENSIONS, Dimension, DimensionRow, ValueKind};
-pub use input::{ExpressionFault, Expressions, MemberFacts, Named, Place, PolicyInput, RideFacts, Usage};
+pub use facts::{FACTS, Fact, FactKind, FactRow, FactValue};
+pub use input::{
+    ExpressionError, ExpressionFault, Expressions, MemberFacts, Named, Place, PolicyInput, RideFacts, Usage,
+};
 pub use parse::{CONDITIONS_MAX, DEPTH_MAX, PolicyError};
 pub use value::{Allowed, EXPRESSION_MAX, Seen, WordList};
 
@@ -64,12 +68,17 @@ impl Decision {
 impl Policy {
     /// Reads the text form: one condition a line, blocks by indentation; see [`parse`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        parse::rules(text).map(Self::of_rules)
+        parse::rules(text, None).map(Self::of_rules)
+    }
+
+    /// [`Self::parse`] for a text that somebody has just written: an expression that cannot be used is refused too.
+    pub fn parse_new(text: &str, expressions: &dyn Expressions) -> Result<Self, PolicyError> {
+        parse::rules(text, Some(expressions)).map(Self::of_rules)
     }
 
     /// [`Self::parse`] for lines that stand in a larger text, with their numbers in it.
     pub fn parse_lines<'t>(lines: impl IntoIterator<Item = (usize, &'t str)>) -> Result<Self, PolicyError> {
-        parse::rules_of_lines(lines).map(Self::of_rules)
+        parse::rules_of_lines(lines, None).map(Self::of_rules)
     }
 
     pub fn of_rules(rules: Vec<Rule>) -> Self {
@@ -85,6 +94,11 @@ impl Policy {
     /// Whether some condition looks at `dimension`; lets a caller leave out costly facts nobody asks for.
     pub fn reads(&self, dimension: Dimension) -> bool {
         self.dimensions & dimension.bit() != 0
+    }
+
+    /// Whether a decision may depend on days off.
+    pub fn reads_calendar(&self) -> bool {
+        self.reads(Dimension::DayKind) || self.reads(Dimension::Expression)
     }
 
     /// The conditions in the order of the trace.

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use super::Rule;
 use super::condition::{Condition, Operator};
 use super::dimension::{DIMENSIONS, Dimension};
+use super::input::Expressions;
 use super::value::Allowed;
 
 /// Most conditions of one policy.
@@ -63,6 +64,8 @@ pub enum PolicyError {
         dimension: Dimension,
         part: String,
     },
+    #[error("line {line}, column {column}: the expression cannot be used: {why}")]
+    Expression { line: usize, column: usize, why: String },
     #[error("line {line}, column {column}: nothing is indented under `{block}`")]
     EmptyBlock {
         line: usize,
@@ -82,6 +85,7 @@ impl PolicyError {
         | Self::UnknownDimension { line, .. }
         | Self::OperatorMismatch { line, .. }
         | Self::Value { line, .. }
+        | Self::Expression { line, .. }
         | Self::EmptyBlock { line, .. }
         | Self::TooDeep { line, .. }
         | Self::TooLong { line, .. }) = self;
@@ -168,11 +172,20 @@ struct Open {
     rules: Vec<Rule>,
 }
 
-pub(super) fn rules(text: &str) -> Result<Vec<Rule>, PolicyError> {
-    rules_of_lines(text.lines().enumerate().map(|(number, line)| (number + 1, line)))
+/// What reads expressions; `None`: they are taken as they are.
+type Reader<'e> = Option<&'e dyn Expressions>;
+
+pub(super) fn rules(text: &str, reader: Reader<'_>) -> Result<Vec<Rule>, PolicyError> {
+    rules_of_lines(
+        text.lines().enumerate().map(|(number, line)| (number + 1, line)),
+        reader,
+    )
 }
 
-pub(super) fn rules_of_lines<'t>(lines: impl IntoIterator<Item = (usize, &'t str)>) -> Result<Vec<Rule>, PolicyError> {
+pub(super) fn rules_of_lines<'t>(
+    lines: impl IntoIterator<Item = (usize, &'t str)>,
+    reader: Reader<'_>,
+) -> Result<Vec<Rule>, PolicyError> {
     let mut top = Vec::new();
     let mut open: Vec<Open> = Vec::new();
     let mut conditions = 0;
@@ -202,7 +215,7 @@ pub(super) fn rules_of_lines<'t>(lines: impl IntoIterator<Item = (usize, &'t str
         if conditions > CONDITIONS_MAX {
             return Err(PolicyError::TooLong { line: number, column });
         }
-        let rule = Rule::Condition(Arc::new(condition(whole, text, number)?));
+        let rule = Rule::Condition(Arc::new(condition(whole, text, number, reader)?));
         open.last_mut().map_or(&mut top, |block| &mut block.rules).push(rule);
     }
     while !open.is_empty() {
@@ -239,7 +252,7 @@ fn column_of(whole: &str, part: &str) -> usize {
     whole[..before].chars().count() + 1
 }
 
-fn condition(whole: &str, text: &str, line: usize) -> Result<Condition, PolicyError> {
+fn condition(whole: &str, text: &str, line: usize, reader: Reader<'_>) -> Result<Condition, PolicyError> {
     let shape = |part: &str| PolicyError::Shape {
         line,
         column: column_of(whole, part),
@@ -266,12 +279,20 @@ fn condition(whole: &str, text: &str, line: usize) -> Result<Condition, PolicyEr
             dimension,
         });
     }
-    let value = Allowed::parse(dimension.row().kind, value.trim()).map_err(|part| PolicyError::Value {
+    let written = value.trim();
+    let value = Allowed::parse(dimension.row().kind, written).map_err(|part| PolicyError::Value {
         line,
         column: column_of(whole, part),
         dimension,
         part: part.to_owned(),
     })?;
+    if let (Allowed::Expression(source), Some(reader)) = (&value, reader) {
+        reader.check(source).map_err(|error| PolicyError::Expression {
+            line,
+            column: column_of(whole, written) + error.column.saturating_sub(1),
+            why: error.why,
+        })?;
+    }
     Condition::new(dimension, operator, value).ok_or_else(|| shape(text))
 }
 

@@ -51,6 +51,7 @@ fn input() -> PolicyInput<'static> {
             end: Place::default(),
             distance_m: Some(7_400),
             companions: Some(2),
+            decision: "approve",
         },
         member: MemberFacts {
             member: Named {
@@ -151,10 +152,7 @@ fn every_dimension_says_what_it_saw() {
     check("department in dep_1", "Sales in dep_1: holds");
     check("label not in intern", "driver,intern not in intern: fails");
     check("rank in director,manager", "manager in director,manager: holds");
-    check(
-        "expression holds amount_minor < 5",
-        "fault: absent holds amount_minor < 5: unknown",
-    );
+    check("expression holds amount < 5", "fault: absent holds amount < 5: unknown");
 }
 
 #[test]

@@ -34,8 +34,9 @@ pub enum Seen {
     Word(Box<str>),
     Words(Box<[Box<str>]>),
     Point(GeoPoint),
-    Truth(bool),
-    Fault(ExpressionFault),
+    /// What an expression came to, and the facts it named, such as `amount = 500, city = ?`.
+    Truth(bool, Box<str>),
+    Fault(ExpressionFault, Box<str>),
 }
 
 /// Words in the order in which they were written; found without regard to the case of ASCII letters.
@@ -158,12 +159,12 @@ impl Seen {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Place(place) => place_text(dimension.row().kind, *place),
-            Self::Day(day) => Date::of_days(*day).map_or_else(|| day.to_string(), |date| date.to_string()),
+            Self::Day(day) => day_text(*day),
             Self::Word(word) => word.to_string(),
             Self::Words(words) => words.join(","),
             Self::Point(point) => point.to_string(),
-            Self::Truth(truth) => truth.to_string(),
-            Self::Fault(fault) => format!("fault: {}", fault.name()),
+            Self::Truth(truth, facts) => with_facts(truth.to_string(), facts),
+            Self::Fault(fault, facts) => with_facts(format!("fault: {}", fault.name()), facts),
         }
     }
 
@@ -186,12 +187,38 @@ impl Seen {
                 let (lat, lon) = text.split_once(' ')?;
                 Self::Point(GeoPoint::parse(lat, lon)?)
             }
-            ValueKind::Expression => match text.strip_prefix("fault: ") {
-                Some(name) => Self::Fault(ExpressionFault::ALL.into_iter().find(|fault| fault.name() == name)?),
-                None => Self::Truth(text.parse().ok()?),
-            },
+            ValueKind::Expression => {
+                let (outcome, facts) = text.split_once("; ").unwrap_or((text, ""));
+                match outcome.strip_prefix("fault: ") {
+                    Some(name) => {
+                        let fault = ExpressionFault::ALL.into_iter().find(|fault| fault.name() == name);
+                        Self::Fault(fault?, facts.into())
+                    }
+                    None => Self::Truth(outcome.parse().ok()?, facts.into()),
+                }
+            }
         })
     }
+}
+
+fn with_facts(outcome: String, facts: &str) -> String {
+    match facts {
+        "" => outcome,
+        facts => format!("{outcome}; {facts}"),
+    }
+}
+
+/// `1` is `mon`.
+pub(super) fn weekday_text(weekday: u8) -> &'static str {
+    WEEKDAYS[usize::from(weekday) - 1]
+}
+
+pub(super) fn clock_text(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+pub(super) fn day_text(day: i32) -> String {
+    Date::of_days(day).map_or_else(|| day.to_string(), |date| date.to_string())
 }
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -200,7 +227,7 @@ fn place_text(kind: ValueKind, place: u16) -> String {
     match kind {
         ValueKind::Weekdays => WEEKDAYS[usize::from(place) - 1].to_owned(),
         ValueKind::DayKinds => DayKind::ALL[usize::from(place)].name().to_owned(),
-        ValueKind::ClockRanges => format!("{:02}:{:02}", place / 60, place % 60),
+        ValueKind::ClockRanges => clock_text(place),
         ValueKind::Categories => format!("{place:04}"),
         ValueKind::Amount
         | ValueKind::Count

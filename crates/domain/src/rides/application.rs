@@ -216,11 +216,13 @@ pub enum FormRefusal {
     OtherCity,
     #[error("the form is in use by another ride")]
     InUse,
+    #[error("the institution's own system refuses the ride, or does not answer")]
+    RefusedByInstitution,
 }
 
 impl FormRefusal {
     /// Later ones are nearer to a usable form.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoForm,
         Self::NotApproved,
         Self::NotYetValid,
@@ -229,6 +231,7 @@ impl FormRefusal {
         Self::SwitchedOff,
         Self::OtherCity,
         Self::InUse,
+        Self::RefusedByInstitution,
     ];
 
     pub fn name(self) -> &'static str {
@@ -241,6 +244,7 @@ impl FormRefusal {
             Self::SwitchedOff => "switched_off",
             Self::OtherCity => "other_city",
             Self::InUse => "in_use",
+            Self::RefusedByInstitution => "refused_by_institution",
         }
     }
 

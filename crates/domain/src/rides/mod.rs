@@ -6,6 +6,7 @@
 
 pub mod application;
 pub mod bill;
+pub mod decision;
 pub mod funding;
 pub mod matching;
 pub mod order;

@@ -125,6 +125,12 @@ impl PaidBy {
 }
 
 impl RideResult {
+    /// The part of the fare that nobody paid or owes any more, because the ride turned out to cost less.
+    pub fn waived_minor(&self, amount_minor: i64) -> i64 {
+        let paid = |attempt: &Option<Attempt>| attempt.as_ref().map_or(0, Attempt::paid_minor);
+        amount_minor - paid(&self.institution) - paid(&self.personal) - self.arrears_minor
+    }
+
     pub fn paid_by(&self) -> PaidBy {
         let paid = |attempt: &Option<Attempt>| attempt.as_ref().map_or(0, Attempt::paid_minor) > 0;
         match (self.arrears_minor > 0, paid(&self.institution), paid(&self.personal)) {

@@ -42,6 +42,38 @@ pub enum FeedError {
     },
 }
 
+impl FeedError {
+    /// File, line and column, as far as it has them.
+    pub fn place(&self) -> (&'static str, Option<usize>, Option<&'static str>) {
+        match self {
+            Self::MissingFile { file } => (file, None, None),
+            Self::MissingColumn { file, column } => (file, None, Some(column)),
+            Self::OpenQuote { file, line } | Self::Twice { file, line, .. } => (file, Some(*line), None),
+            Self::Value { file, line, column, .. } | Self::Unknown { file, line, column, .. } => {
+                (file, Some(*line), Some(column))
+            }
+            Self::Price { file, line, .. } => (file, Some(*line), Some("price")),
+        }
+    }
+}
+
+/// Everything that is wrong with a feed, in the order of its files and lines; at least one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", lines(.all, *.more))]
+pub struct FeedFaults {
+    pub all: Vec<FeedError>,
+    /// How many more there are than are told.
+    pub more: usize,
+}
+
+fn lines(all: &[FeedError], more: usize) -> String {
+    let mut lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
 /// A table read whole.
 #[derive(Debug)]
 pub struct Table {

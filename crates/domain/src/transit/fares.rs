@@ -45,6 +45,12 @@ impl Fares {
         matching.map(|fare| fare.price).min_by_key(|price| price.minor)
     }
 
+    /// Whether a fare depends on the zones that are passed.
+    pub fn look_at_zones(&self) -> bool {
+        let rules = self.all.iter().flat_map(|fare| &fare.rules);
+        rules.into_iter().any(|rule| rule.contains.is_some())
+    }
+
     /// The dearest fare that a ride of the line could have cost: due for an incomplete journey. `zone`: of the one end that
     /// is known, whichever end that is.
     pub fn maximum(&self, line: Option<&str>, zone: Option<&str>) -> Option<Money> {

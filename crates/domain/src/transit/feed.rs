@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::csv::{FeedError, Row, Table};
+use super::csv::{FeedError, FeedFaults, Row, Table};
 use super::fares::{Fare, FareRule, Fares};
 use crate::calendar::{Date, weekday_of_day};
 use crate::geo::GeoPoint;
@@ -20,6 +20,9 @@ pub const FILES: [&str; 9] = [
     "fare_attributes.txt",
     "fare_rules.txt",
 ];
+
+/// Faults of one feed that are told; there may be as many as it has rows.
+const FAULTS_MAX: usize = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agency {
@@ -102,38 +105,53 @@ pub fn parse_time(text: &str) -> Option<u32> {
 }
 
 impl Feed {
-    /// Reads the files that `file` finds by name, such as `stops.txt`. Refuses the first thing that is wrong; what a feed
+    /// Reads the files that `file` finds by name, such as `stops.txt`, and tells everything that is wrong with them; what a feed
     /// may leave out is empty.
-    pub fn read<'f>(file: impl Fn(&str) -> Option<&'f str>) -> Result<Self, FeedError> {
-        let needed = |name: &'static str, columns: &[&'static str]| {
-            let text = file(name).ok_or(FeedError::MissingFile { file: name })?;
-            Table::parse(name, text)?.needs(columns)
+    pub fn read<'f>(file: impl Fn(&str) -> Option<&'f str>) -> Result<Self, FeedFaults> {
+        let mut faults = Faults::default();
+        let mut table = |name: &'static str, needed: bool, columns: &[&'static str]| {
+            let read = match file(name) {
+                None if needed => Err(FeedError::MissingFile { file: name }),
+                None => Table::parse(name, ""),
+                Some(text) => Table::parse(name, text).and_then(|table| table.needs(columns)),
+            };
+            faults.keep(read)
         };
-        let optional = |name: &'static str, columns: &[&'static str]| match file(name) {
-            Some(text) => Table::parse(name, text)?.needs(columns),
-            None => Table::parse(name, ""),
+        let agency = table("agency.txt", true, &["agency_name", "agency_timezone"]);
+        let stops = table("stops.txt", true, &["stop_id"]);
+        let routes = table("routes.txt", true, &["route_id", "route_type"]);
+        let regular = ["service_id", "monday", "sunday", "start_date", "end_date"];
+        let regular = table("calendar.txt", false, &regular);
+        let exceptions = table("calendar_dates.txt", false, &["service_id", "date", "exception_type"]);
+        let trips = table("trips.txt", true, &["route_id", "service_id", "trip_id"]);
+        let stop_times = table("stop_times.txt", true, &["trip_id", "stop_id", "stop_sequence"]);
+        let prices = table("fare_attributes.txt", false, &["fare_id", "price", "currency_type"]);
+        let rules = table("fare_rules.txt", false, &["fare_id"]);
+        // Without one of the tables every reference into it would be a fault of its own.
+        let (Some(agency), Some(stops), Some(routes), Some(regular), Some(exceptions)) =
+            (agency, stops, routes, regular, exceptions)
+        else {
+            return Err(faults.into());
         };
-        let agency = needed("agency.txt", &["agency_name", "agency_timezone"])?;
+        let (Some(trips), Some(stop_times), Some(prices), Some(rules)) = (trips, stop_times, prices, rules) else {
+            return Err(faults.into());
+        };
         let mut feed = Self {
             agencies: agency.rows().map(read_agency).collect(),
             ..Self::default()
         };
-        feed.read_stops(&needed("stops.txt", &["stop_id"])?)?;
-        feed.read_lines(&needed("routes.txt", &["route_id", "route_type"])?)?;
-        feed.read_calendar(
-            &optional(
-                "calendar.txt",
-                &["service_id", "monday", "sunday", "start_date", "end_date"],
-            )?,
-            &optional("calendar_dates.txt", &["service_id", "date", "exception_type"])?,
-        )?;
-        feed.read_trips(&needed("trips.txt", &["route_id", "service_id", "trip_id"])?)?;
-        feed.read_stop_times(&needed("stop_times.txt", &["trip_id", "stop_id", "stop_sequence"])?)?;
-        feed.read_fares(
-            &optional("fare_attributes.txt", &["fare_id", "price", "currency_type"])?,
-            &optional("fare_rules.txt", &["fare_id"])?,
-        )?;
-        Ok(feed)
+        feed.read_stops(&stops, &mut faults);
+        feed.read_lines(&routes, &mut faults);
+        feed.read_calendar(&regular, &exceptions, &mut faults);
+        let line_ids: HashSet<&str> = routes.rows().map(|row| row.text("route_id")).collect();
+        feed.read_trips(&trips, &line_ids, &mut faults);
+        let stop_ids: HashSet<&str> = stops.rows().map(|row| row.text("stop_id")).collect();
+        feed.read_stop_times(&stop_times, &stop_ids, &mut faults);
+        feed.read_fares(&prices, &rules, &line_ids, &mut faults);
+        match faults.all.is_empty() {
+            true => Ok(feed),
+            false => Err(faults.into()),
+        }
     }
 
     /// By id, or else by name; the first of that name.
@@ -142,58 +160,58 @@ impl Feed {
         by_id.or_else(|| self.stops.iter().find(|stop| stop.name == word))
     }
 
-    fn read_stops(&mut self, table: &Table) -> Result<(), FeedError> {
-        let mut known = HashSet::new();
+    fn read_stops(&mut self, table: &Table, faults: &mut Faults) {
+        let known: HashSet<&str> = table.rows().map(|row| row.text("stop_id")).collect();
+        let mut seen = HashSet::new();
         for row in table.rows() {
-            let id = row.read("stop_id", "an id", present)?;
-            if !known.insert(id.clone()) {
-                return Err(row.twice("stop_id"));
-            }
-            self.stops.push(Stop {
-                name: row.option("stop_name").unwrap_or(&id).to_owned(),
-                zone: row.text("zone_id").to_owned(),
-                point: row.point()?,
-                parent: row.option("parent_station").map(str::to_owned),
-                id,
-            });
-        }
-        let orphan = |row: &Row<'_>| {
-            row.option("parent_station")
-                .is_some_and(|parent| !known.contains(parent))
-        };
-        match table.rows().find(orphan) {
-            Some(row) => Err(row.unknown("parent_station", "stops.txt")),
-            None => Ok(()),
+            let stop = || {
+                let id = row.read("stop_id", "an id", present)?;
+                let orphan = row
+                    .option("parent_station")
+                    .is_some_and(|parent| !known.contains(parent));
+                if orphan {
+                    return Err(row.unknown("parent_station", "stops.txt"));
+                }
+                Ok(Stop {
+                    name: row.option("stop_name").unwrap_or(&id).to_owned(),
+                    zone: row.text("zone_id").to_owned(),
+                    point: row.point()?,
+                    parent: row.option("parent_station").map(str::to_owned),
+                    id,
+                })
+            };
+            let twice = !seen.insert(row.text("stop_id"));
+            let stop = if twice { Err(row.twice("stop_id")) } else { stop() };
+            self.stops.extend(faults.keep(stop));
         }
     }
 
-    fn read_lines(&mut self, table: &Table) -> Result<(), FeedError> {
-        let only = self
-            .agencies
-            .first()
-            .map(|agency| agency.id.clone())
-            .unwrap_or_default();
+    fn read_lines(&mut self, table: &Table, faults: &mut Faults) {
+        let only = self.agencies.first().map(|agency| agency.id.as_str());
+        let only = only.unwrap_or_default().to_owned();
+        let mut seen = HashSet::new();
         for row in table.rows() {
-            let id = row.read("route_id", "an id", present)?;
-            if self.lines.iter().any(|line| line.id == id) {
-                return Err(row.twice("route_id"));
-            }
-            let agency = row.option("agency_id").unwrap_or(&only).to_owned();
-            if !self.agencies.iter().any(|known| known.id == agency) {
-                return Err(row.unknown("agency_id", "agency.txt"));
-            }
-            let name = row.option("route_short_name").or(row.option("route_long_name"));
-            self.lines.push(Line {
-                name: name.unwrap_or(&id).to_owned(),
-                agency,
-                kind: row.read("route_type", "a number of a kind of line", |text| text.parse().ok())?,
-                id,
-            });
+            let line = || {
+                let id = row.read("route_id", "an id", present)?;
+                let agency = row.option("agency_id").unwrap_or(&only).to_owned();
+                if !self.agencies.iter().any(|known| known.id == agency) {
+                    return Err(row.unknown("agency_id", "agency.txt"));
+                }
+                let name = row.option("route_short_name").or(row.option("route_long_name"));
+                Ok(Line {
+                    name: name.unwrap_or(&id).to_owned(),
+                    agency,
+                    kind: row.read("route_type", "a number of a kind of line", |text| text.parse().ok())?,
+                    id,
+                })
+            };
+            let twice = !seen.insert(row.text("route_id"));
+            let line = if twice { Err(row.twice("route_id")) } else { line() };
+            self.lines.extend(faults.keep(line));
         }
-        Ok(())
     }
 
-    fn read_calendar(&mut self, regular: &Table, exceptions: &Table) -> Result<(), FeedError> {
+    fn read_calendar(&mut self, regular: &Table, exceptions: &Table, faults: &mut Faults) {
         const WEEKDAYS: [&str; 7] = [
             "monday",
             "tuesday",
@@ -204,112 +222,173 @@ impl Feed {
             "sunday",
         ];
         for row in regular.rows() {
-            let service = Service {
-                weekdays: WEEKDAYS.map(|weekday| row.text(weekday) == "1"),
-                first: row.read("start_date", "a date such as 20261231", compact_day)?,
-                last: row.read("end_date", "a date such as 20261231", compact_day)?,
-                exceptions: BTreeMap::new(),
+            let service = || {
+                let service = Service {
+                    weekdays: WEEKDAYS.map(|weekday| row.text(weekday) == "1"),
+                    first: row.read("start_date", "a date such as 20261231", compact_day)?,
+                    last: row.read("end_date", "a date such as 20261231", compact_day)?,
+                    exceptions: BTreeMap::new(),
+                };
+                Ok((row.read("service_id", "an id", present)?, service))
             };
-            let id = row.read("service_id", "an id", present)?;
+            // A faulty one is known all the same, so that its trips are no faults.
+            let (id, service) = faults
+                .keep(service())
+                .unwrap_or_else(|| (row.text("service_id").to_owned(), Service::default()));
             if self.services.insert(id, service).is_some() {
-                return Err(row.twice("service_id"));
+                faults.add(row.twice("service_id"));
             }
         }
         for row in exceptions.rows() {
-            let day = row.read("date", "a date such as 20261231", compact_day)?;
-            let added = row.read("exception_type", "1 or 2", |text| match text {
-                "1" => Some(true),
-                "2" => Some(false),
-                _ => None,
-            })?;
-            let id = row.read("service_id", "an id", present)?;
+            let exception = || {
+                let day = row.read("date", "a date such as 20261231", compact_day)?;
+                let added = row.read("exception_type", "1 or 2", |text| match text {
+                    "1" => Some(true),
+                    "2" => Some(false),
+                    _ => None,
+                })?;
+                Ok((row.read("service_id", "an id", present)?, day, added))
+            };
             // A service may have no other days than these.
             let never = Service {
                 last: -1,
                 ..Service::default()
             };
-            self.services.entry(id).or_insert(never).exceptions.insert(day, added);
+            match faults.keep(exception()) {
+                Some((id, day, added)) => {
+                    self.services.entry(id).or_insert(never).exceptions.insert(day, added);
+                }
+                None => {
+                    self.services.entry(row.text("service_id").to_owned()).or_insert(never);
+                }
+            }
         }
-        Ok(())
     }
 
-    fn read_trips(&mut self, table: &Table) -> Result<(), FeedError> {
+    fn read_trips(&mut self, table: &Table, line_ids: &HashSet<&str>, faults: &mut Faults) {
         for row in table.rows() {
-            let (id, line) = (row.read("trip_id", "an id", present)?, row.text("route_id"));
-            if !self.lines.iter().any(|known| known.id == line) {
-                return Err(row.unknown("route_id", "routes.txt"));
-            }
-            let service = row.text("service_id");
-            if !self.services.contains_key(service) {
-                return Err(row.unknown("service_id", "calendar.txt or calendar_dates.txt"));
-            }
-            if self.trips.insert(id, (line.to_owned(), service.to_owned())).is_some() {
-                return Err(row.twice("trip_id"));
-            }
+            let (id, line, service) = (row.text("trip_id"), row.text("route_id"), row.text("service_id"));
+            let trip = match () {
+                () if id.is_empty() => Err(row.wrong("trip_id", "an id")),
+                () if !line_ids.contains(line) => Err(row.unknown("route_id", "routes.txt")),
+                () if !self.services.contains_key(service) => {
+                    Err(row.unknown("service_id", "calendar.txt or calendar_dates.txt"))
+                }
+                () if self.trips.contains_key(id) => Err(row.twice("trip_id")),
+                () => Ok(()),
+            };
+            faults.keep(trip);
+            self.trips
+                .entry(id.to_owned())
+                .or_insert((line.to_owned(), service.to_owned()));
         }
-        Ok(())
     }
 
-    fn read_stop_times(&mut self, table: &Table) -> Result<(), FeedError> {
-        let stops: HashSet<&str> = self.stops.iter().map(|stop| stop.id.as_str()).collect();
+    fn read_stop_times(&mut self, table: &Table, stop_ids: &HashSet<&str>, faults: &mut Faults) {
         let time = |row: Row<'_>, column| match row.option(column) {
             Some(_) => row.read(column, "a time such as 25:10:00", parse_time).map(Some),
             None => Ok(None),
         };
         for row in table.rows() {
-            if !stops.contains(row.text("stop_id")) {
-                return Err(row.unknown("stop_id", "stops.txt"));
-            }
-            if !self.trips.contains_key(row.text("trip_id")) {
-                return Err(row.unknown("trip_id", "trips.txt"));
-            }
-            self.stop_times.push(StopTime {
-                trip: row.text("trip_id").to_owned(),
-                stop: row.text("stop_id").to_owned(),
-                sequence: row.read("stop_sequence", "a whole number", |text| text.parse().ok())?,
-                arrival_s: time(row, "arrival_time")?,
-                departure_s: time(row, "departure_time")?,
-            });
+            let call = || {
+                if !stop_ids.contains(row.text("stop_id")) {
+                    return Err(row.unknown("stop_id", "stops.txt"));
+                }
+                if !self.trips.contains_key(row.text("trip_id")) {
+                    return Err(row.unknown("trip_id", "trips.txt"));
+                }
+                Ok(StopTime {
+                    trip: row.text("trip_id").to_owned(),
+                    stop: row.text("stop_id").to_owned(),
+                    sequence: row.read("stop_sequence", "a whole number", |text| text.parse().ok())?,
+                    arrival_s: time(row, "arrival_time")?,
+                    departure_s: time(row, "departure_time")?,
+                })
+            };
+            let call = call();
+            self.stop_times.extend(faults.keep(call));
         }
-        Ok(())
     }
 
-    fn read_fares(&mut self, prices: &Table, rules: &Table) -> Result<(), FeedError> {
-        let mut places: HashMap<String, usize> = HashMap::new();
+    fn read_fares(&mut self, prices: &Table, rules: &Table, line_ids: &HashSet<&str>, faults: &mut Faults) {
+        let mut places: HashMap<&str, Option<usize>> = HashMap::new();
         for row in prices.rows() {
-            let id = row.read("fare_id", "an id", present)?;
-            let currency = row.read("currency_type", "a currency such as EUR", Currency::parse)?;
-            let price =
-                Money::parse_decimal(price_text(row.text("price")), currency).map_err(|error| FeedError::Price {
+            let fare = || {
+                let id = row.read("fare_id", "an id", present)?;
+                let currency = row.read("currency_type", "a currency such as EUR", Currency::parse)?;
+                let price = Money::parse_decimal(price_text(row.text("price")), currency);
+                let price = price.map_err(|error| FeedError::Price {
                     file: row.file(),
                     line: row.line,
                     error,
                 })?;
-            if places.insert(id.clone(), self.fares.all.len()).is_some() {
-                return Err(row.twice("fare_id"));
-            }
-            self.fares.all.push(Fare {
-                id,
-                price,
-                agency: row.option("agency_id").map(str::to_owned),
-                rules: Vec::new(),
-            });
+                if places.contains_key(row.text("fare_id")) {
+                    return Err(row.twice("fare_id"));
+                }
+                Ok(Fare {
+                    id,
+                    price,
+                    agency: row.option("agency_id").map(str::to_owned),
+                    rules: Vec::new(),
+                })
+            };
+            let fare = faults.keep(fare());
+            let place = fare.is_some().then_some(self.fares.all.len());
+            self.fares.all.extend(fare);
+            places.entry(row.text("fare_id")).or_insert(place);
         }
         for row in rules.rows() {
-            let place = places.get(row.text("fare_id"));
-            let place = *place.ok_or_else(|| row.unknown("fare_id", "fare_attributes.txt"))?;
             let text = |column| row.option(column).map(str::to_owned);
-            if text("route_id").is_some_and(|line| !self.lines.iter().any(|known| known.id == line)) {
-                return Err(row.unknown("route_id", "routes.txt"));
+            let Some(place) = places.get(row.text("fare_id")) else {
+                faults.add(row.unknown("fare_id", "fare_attributes.txt"));
+                continue;
+            };
+            if row.option("route_id").is_some_and(|line| !line_ids.contains(line)) {
+                faults.add(row.unknown("route_id", "routes.txt"));
+                continue;
             }
-            self.fares.all[place].rules.push(FareRule {
-                line: text("route_id"),
-                origin: text("origin_id"),
-                destination: text("destination_id"),
-                contains: text("contains_id"),
-            });
+            if let Some(place) = place {
+                self.fares.all[*place].rules.push(FareRule {
+                    line: text("route_id"),
+                    origin: text("origin_id"),
+                    destination: text("destination_id"),
+                    contains: text("contains_id"),
+                });
+            }
         }
-        Ok(())
+    }
+}
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+struct Faults {
+    all: Vec<FeedError>,
+    /// How many are not in it.
+    more: usize,
+}
+
+impl Faults {
+    fn add(&mut self, fault: FeedError) {
+        match self.all.len() {
+            0..FAULTS_MAX => self.all.push(fault),
+            _ => self.more += 1,
+        }
+    }
+
+    fn keep<T>(&mut self, read: Result<T, FeedError>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(fault) => {
+                self.add(fault);
+                None
+            }
+        }
+    }
+}
+
+impl From<Faults> for FeedFaults {
+    fn from(Faults { all, more }: Faults) -> Self {
+        Self { all, more }
     }
 }
 

@@ -7,8 +7,10 @@ mod csv;
 mod fares;
 mod feed;
 mod network;
+mod ways;
 
-pub use csv::{FeedError, Table};
+pub use csv::{FeedError, FeedFaults, Table};
 pub use fares::{Fare, FareQuestion, FareRule, Fares};
 pub use feed::{Agency, FILES, Feed, Line, Service, Stop, StopTime, parse_time};
-pub use network::{Network, Quote};
+pub use network::{At, Network, Quote};
+pub use ways::Way;

@@ -1,9 +1,12 @@
-//! What gates and rules need of a feed: stops, lines, which lines call where, and what a ride between two gates costs.
+//! What gates and rules need of a feed: stops, lines, which lines call where, the way between two stops, and what a ride
+//! between two gates costs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fares::{FareQuestion, Fares};
 use super::feed::{Feed, Line, Stop};
+use super::ways::{Way, Ways};
+use crate::geo::GeoPoint;
 use crate::money::Money;
 
 /// A feed without its timetable. A gate's station is a stop, by id or name, or the line of a vehicle.
@@ -14,6 +17,17 @@ pub struct Network {
     fares: Fares,
     /// Ids of the lines that call at a stop; at a station those of its platforms.
     calls: BTreeMap<String, BTreeSet<String>>,
+    ways: Ways,
+}
+
+/// What a network knows of a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At<'n> {
+    pub id: &'n str,
+    pub name: &'n str,
+    /// Empty: none.
+    pub zone: &'n str,
+    pub point: Option<GeoPoint>,
 }
 
 /// What a ride costs, and the line it costs that on.
@@ -55,11 +69,34 @@ impl Network {
             }
         }
         Self {
+            ways: Ways::of(&feed),
             stops: feed.stops,
             lines: feed.lines,
             fares: feed.fares,
             calls,
         }
+    }
+
+    /// The stop by its id, or else by its name. A station without zone or position has those of its first platform.
+    pub fn at(&self, word: &str) -> Option<At<'_>> {
+        let stop = self.stop(word)?;
+        let platform = || self.stops.iter().find(|one| one.parent.as_deref() == Some(&stop.id));
+        Some(At {
+            id: &stop.id,
+            name: &stop.name,
+            zone: self.zone(Spot::Stop(stop)),
+            point: stop.point.or_else(|| platform().and_then(|platform| platform.point)),
+        })
+    }
+
+    /// The way from stop to stop along `line` (id or name), or else along any line that calls at both, or else the shortest one
+    /// with changes. `None`: the feed does not know a stop, no line leads there, or a stop on the way has no position.
+    pub fn way(&self, from: &str, to: &str, line: &str) -> Option<Way> {
+        let (from, to) = (self.stop(from)?, self.stop(to)?);
+        let line = self.line(line).map(|line| line.id.as_str());
+        let asked = line.and_then(|line| self.ways.direct(&from.id, &to.id, Some(line)));
+        let direct = || self.ways.direct(&from.id, &to.id, None);
+        asked.or_else(direct).or_else(|| self.ways.shortest(&from.id, &to.id))
     }
 
     /// By id, or else by name; the first of that name.
@@ -86,13 +123,34 @@ impl Network {
         let (here, there) = (self.lines_at(from), self.lines_at(to));
         let both = here.intersection(&there).copied().collect::<BTreeSet<_>>();
         let lines = if both.is_empty() { &here | &there } else { both };
-        self.cheapest(&lines, self.zone(from), self.zone(to))
+        self.cheapest(&lines, self.zone(from), self.zone(to), |line| {
+            self.passed(from, to, line)
+        })
+    }
+
+    /// Zones on the way, where some fare asks for them; empty: not known.
+    fn passed(&self, from: Spot<'_>, to: Spot<'_>, line: Option<&str>) -> BTreeSet<String> {
+        let (true, Spot::Stop(from), Spot::Stop(to)) = (self.fares.look_at_zones(), from, to) else {
+            return BTreeSet::new();
+        };
+        let zones = match line {
+            Some(line) => self.ways.direct_zones(&from.id, &to.id, line),
+            None => self.ways.shortest(&from.id, &to.id).map(|way| way.zones),
+        };
+        zones.unwrap_or_default()
     }
 
     /// The fare of one tap: of the vehicle's line, or within the stop's zone.
     pub fn single(&self, station: &str) -> Option<Quote> {
         let spot = self.spot(station)?;
-        self.cheapest(&self.lines_at(spot), self.zone(spot), self.zone(spot))
+        let zone = self.zone(spot);
+        let here = |_: Option<&str>| {
+            Some(zone.to_owned())
+                .filter(|zone| !zone.is_empty())
+                .into_iter()
+                .collect()
+        };
+        self.cheapest(&self.lines_at(spot), zone, zone, here)
     }
 
     /// The dearest ride that could begin or end at the one gate that is known.
@@ -136,17 +194,26 @@ impl Network {
         platform.map_or("", |platform| &platform.zone)
     }
 
-    fn cheapest(&self, lines: &BTreeSet<&str>, origin: &str, destination: &str) -> Option<Quote> {
+    /// `passed`: the zones that a ride of a line passes.
+    fn cheapest(
+        &self,
+        lines: &BTreeSet<&str>,
+        origin: &str,
+        destination: &str,
+        passed: impl Fn(Option<&str>) -> BTreeSet<String>,
+    ) -> Option<Quote> {
         let any = [None];
         let lines = lines.iter().copied().map(Some).chain(any);
         let quotes = lines.filter_map(|line| {
             let known = line.and_then(|line| self.line(line));
+            let passed = passed(line);
+            let passed: Vec<&str> = passed.iter().map(String::as_str).collect();
             let price = self.fares.price(&FareQuestion {
                 agency: known.map_or("", |line| &line.agency),
                 line,
                 origin,
                 destination,
-                passed: &[],
+                passed: &passed,
             })?;
             let line = line.unwrap_or_default().to_owned();
             Some(Quote { price, line })
@@ -228,5 +295,56 @@ mod tests {
         );
         assert_eq!(maximum("x"), Some(240));
         assert_eq!(maximum("nowhere"), None);
+    }
+
+    /// Three stops in a row and a branch with a change; the zones of both lines are passed, not named as ends.
+    #[test]
+    fn ways_tell_distance_and_the_zones_that_fares_contain() {
+        let files = [
+            (
+                "agency.txt",
+                "agency_id,agency_name,agency_timezone\nm,Metro,Europe/Berlin\n",
+            ),
+            (
+                "stops.txt",
+                "stop_id,stop_name,stop_lat,stop_lon,zone_id,parent_station\na,A,52.00,13.00,1,\nb,B,52.01,13.00,2,\nb1,B 1,52.01,13.00,2,b\nc,C,52.02,13.00,3,\nd,D,52.01,13.02,4,\ne,E,,,5,\n",
+            ),
+            (
+                "routes.txt",
+                "route_id,route_short_name,route_type\nM1,One,1\nM2,Two,1\n",
+            ),
+            ("calendar_dates.txt", "service_id,date,exception_type\nx,20261125,1\n"),
+            ("trips.txt", "route_id,service_id,trip_id\nM1,x,t1\nM2,x,t2\n"),
+            (
+                "stop_times.txt",
+                "trip_id,stop_id,stop_sequence\nt1,c,3\nt1,a,1\nt1,b,2\nt2,b1,1\nt2,d,2\nt2,e,3\n",
+            ),
+            (
+                "fare_attributes.txt",
+                "fare_id,price,currency_type\nthree,3.00,EUR\ntwo,2.00,EUR\nchange,2.50,EUR\n",
+            ),
+            (
+                "fare_rules.txt",
+                "fare_id,route_id,origin_id,destination_id,contains_id\nthree,,,,1\nthree,,,,2\nthree,,,,3\ntwo,,,,1\ntwo,,,,2\nchange,,,,1\nchange,,,,2\nchange,,,,4\n",
+            ),
+        ];
+        let feed = Feed::read(|name| files.iter().find(|(known, _)| *known == name).map(|(_, text)| *text));
+        let network = Network::of(feed.unwrap());
+        let metres = |from, to, line| network.way(from, to, line).map(|way| way.distance_m);
+        assert_eq!(metres("a", "c", "One"), Some(2_224));
+        assert_eq!(metres("A", "B", ""), Some(1_112));
+        assert_eq!(metres("c", "a", ""), None, "no trip leads back");
+        // With a change at B, whichever platform.
+        let there = network.way("a", "d", "").unwrap();
+        assert_eq!(there.distance_m, 1_112 + 1_369);
+        assert_eq!(there.zones.into_iter().collect::<Vec<_>>(), ["1", "2", "4"]);
+        assert_eq!(metres("d", "e", ""), None, "a stop without a position");
+        let fare = |from, to| network.fare(from, to).map(|quote| quote.price.minor);
+        assert_eq!(fare("a", "c"), Some(300));
+        assert_eq!(fare("a", "b1"), Some(200));
+        assert_eq!(fare("a", "d"), Some(250));
+        assert_eq!(fare("b", "c"), None, "no fare contains just these zones");
+        let at = network.at("b1").unwrap();
+        assert_eq!((at.name, at.zone, at.point.is_some()), ("B 1", "2", true));
     }
 }

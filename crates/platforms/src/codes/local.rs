@@ -7,6 +7,7 @@ use aes_siv::KeyInit;
 use aes_siv::siv::Aes128Siv;
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
+use onescan_domain::calendar::WorkCalendar;
 use onescan_domain::codes::{
     Categories, CodeFacts, CodeKind, CodeRecord, CodeRecordId, CodeText, CodeWindows, MemberAccess, RecordHolder,
     RecordState, Scenario,
@@ -21,7 +22,7 @@ use super::{
     NewRecord, PermitRequest, Removed, ServiceCode, SharedPolicy,
 };
 use crate::batch::{Queue, QueueLimits};
-use crate::env::{Env, hex};
+use crate::env::{Env, hex, local_time};
 use crate::error::{PlatformError, Result};
 
 /// How a record's id is made. Row S02. Source: S \[24\], \[45\].
@@ -160,9 +161,17 @@ impl LocalCodes {
         self.cipher.decrypt(text, now_slot).map(CodeKey::from)
     }
 
-    fn permit_of(&self, loaded: LoadedCode, request: &PermitRequest) -> Result<Permit> {
-        let scenario = self.scenario_for(&loaded.scenarios, request.category)?;
+    async fn permit_of(&self, loaded: LoadedCode, request: &PermitRequest) -> Result<Permit> {
+        let mut scenario = self.scenario_for(&loaded.scenarios, request.category)?;
         let LoadedCode { facts, .. } = loaded;
+        // Read only where a rule asks for it: most do not.
+        if let Some(scenario) = &mut scenario
+            && scenario.policy.reads_calendar()
+            && let RecordHolder::Institution { institution, .. } = facts.record.holder
+        {
+            let day = local_time(request.at, &facts.record.time_zone).day;
+            scenario.calendar = self.store.calendar_of(institution).await?.about(&[day]);
+        }
         let refusal = facts
             .verify(onescan_domain::codes::CodeStatus::Unpaid, request.at)
             .err();
@@ -196,6 +205,7 @@ impl LocalCodes {
                     id,
                     name: scenario.name.clone(),
                     policy: self.policy(&scenario.policy)?,
+                    calendar: WorkCalendar::default(),
                 })
             })
             .transpose()
@@ -374,6 +384,10 @@ impl Codes for LocalCodes {
         self.store.list_scenarios(bucket, record).await
     }
 
+    async fn calendar(&self, institution: InstitutionId) -> Result<WorkCalendar> {
+        self.store.calendar_of(institution).await
+    }
+
     async fn create(&self, record: CodeRecord, access: Access) -> Result<Result<ServiceCode, CreateRefusal>> {
         if record.state != RecordState::Active {
             return Ok(Err(CreateRefusal::RecordInactive));
@@ -392,9 +406,13 @@ impl Codes for LocalCodes {
 
     async fn permit(&self, requests: Vec<PermitRequest>) -> Result<Vec<Option<Permit>>> {
         let loaded = self.load(requests.iter().map(|request| &request.text)).await?;
-        let pairs = loaded.into_iter().zip(&requests);
-        pairs
-            .map(|(code, request)| code.map(|code| self.permit_of(code, request)).transpose())
-            .collect()
+        let mut permits = Vec::with_capacity(requests.len());
+        for (code, request) in loaded.into_iter().zip(&requests) {
+            permits.push(match code {
+                Some(code) => Some(self.permit_of(code, request).await?),
+                None => None,
+            });
+        }
+        Ok(permits)
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onescan_domain::bucket::Bucket;
+use onescan_domain::calendar::WorkCalendar;
 use onescan_domain::codes::{
     CodeFacts, CodeKind, CodeRecord, CodeRecordId, CodeText, MemberAccess, RecordState, Scenario,
 };
@@ -119,6 +120,9 @@ pub trait Codes: Send + Sync {
 
     async fn scenarios(&self, bucket: Bucket, record: &CodeRecordId) -> Result<Vec<Scenario>>;
 
+    /// Days off and make-up workdays that hold for the institution: its own, or those of the nearest one above it.
+    async fn calendar(&self, institution: InstitutionId) -> Result<WorkCalendar>;
+
     /// Makes a code for one access to `record`. A new code of the same device ends the one before the last.
     /// Refuses in the order of [`CreateRefusal`]. Rows S01, S08, S22.
     async fn create(&self, record: CodeRecord, access: Access) -> Result<Result<ServiceCode, CreateRefusal>>;
@@ -203,6 +207,8 @@ pub trait CodeStore: Send + Sync {
     /// One entry per key, in order. `facts.tied`: user code: the record's person is the code's; institution code: the member
     /// is active and, where the record asks for it, assigned. `facts.replaced`: the code is not among its device's latest two.
     async fn load_codes(&self, keys: Vec<CodeKey>) -> Result<Vec<Option<LoadedCode>>>;
+    /// Days off that hold for the institution: its own, or those of the nearest one above it that entered any.
+    async fn calendar_of(&self, institution: InstitutionId) -> Result<WorkCalendar>;
     /// Deletes codes made before `slot` of every bucket that no payment names; returns how many.
     async fn purge_codes(&self, before_slot: i64) -> Result<u64>;
 }

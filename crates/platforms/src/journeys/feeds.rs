@@ -59,8 +59,27 @@ impl Feeds {
     }
 
     /// Takes a feed in when all of it can be read; the first of a provider is put into use. Otherwise nothing is kept, and
-    /// the refusal names file, line and column. The same files again: the feed that is there.
+    /// the refusal names every fault with file, line and column. The same files again: the feed that is there.
     pub async fn import(
+        &self,
+        provider: MerchantId,
+        name: &str,
+        archive: Vec<u8>,
+    ) -> Result<Result<RideFeed, FeedRefusal>> {
+        let first = self.store.list_feeds(provider).await?.is_empty();
+        let mut feed = match self.take_in(provider, name, archive).await? {
+            Ok(feed) => feed,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if first {
+            self.store.activate_feed(&feed, self.env.now_ms()).await?;
+            feed.active = true;
+        }
+        Ok(Ok(feed))
+    }
+
+    /// [`Self::import`] for whoever looks at a feed before it counts: none is put into use.
+    pub async fn take_in(
         &self,
         provider: MerchantId,
         name: &str,
@@ -81,7 +100,7 @@ impl Feeds {
             return Ok(Ok(same.clone()));
         }
         let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
-        let mut new = RideFeed {
+        let new = RideFeed {
             id: FeedId::new(self.env.id(provider.bucket())),
             provider,
             name,
@@ -94,10 +113,6 @@ impl Feeds {
             created_at: self.env.now_ms(),
         };
         self.store.insert_feed(&new, content?).await?;
-        if known.is_empty() {
-            self.store.activate_feed(&new, self.env.now_ms()).await?;
-            new.active = true;
-        }
         Ok(Ok(new))
     }
 
@@ -141,7 +156,8 @@ impl Feeds {
         }
     }
 
-    async fn network_of(&self, id: FeedId) -> Result<Option<Arc<Network>>> {
+    /// The network of a feed, in use or not. `None`: there is no such feed.
+    pub async fn network_of(&self, id: FeedId) -> Result<Option<Arc<Network>>> {
         let known = {
             let networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
             networks.get(&id).cloned()

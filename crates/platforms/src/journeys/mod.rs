@@ -21,7 +21,7 @@ use onescan_domain::money::Money;
 use onescan_domain::rides::matching::{MatchLimits, MatchedRide};
 use onescan_domain::rides::tap::Tap;
 use onescan_domain::text::TextError;
-use onescan_domain::transit::FeedError;
+use onescan_domain::transit::FeedFaults;
 
 pub use feeds::{Feeds, PlaceKind, TransitPlace, pack, unpack};
 pub use service::{JourneyParts, Journeys};
@@ -58,7 +58,7 @@ pub enum FeedRefusal {
     #[error("{file} is not UTF-8 text")]
     Text { file: String },
     #[error(transparent)]
-    Feed(#[from] FeedError),
+    Feed(#[from] FeedFaults),
     #[error("there is no such feed")]
     Unknown,
     #[error("the feed is in use: put another into use first")]

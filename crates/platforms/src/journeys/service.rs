@@ -34,6 +34,7 @@ const LATE_MAX_MINUTES: i64 = 10_080;
 pub struct JourneyParts {
     pub rides: Rides,
     pub merchants: Merchants,
+    pub feeds: Feeds,
 }
 
 #[derive(Clone)]
@@ -69,7 +70,7 @@ struct Desk<'d> {
 impl Journeys {
     pub fn new(env: Env, store: Arc<dyn JourneyStore>, parts: JourneyParts) -> Self {
         Self {
-            feeds: Feeds::new(env.clone(), store.clone()),
+            feeds: parts.feeds,
             env,
             store,
             rides: parts.rides,
@@ -225,40 +226,53 @@ impl Journeys {
         }
     }
 
-    /// Gives back what the order is above `fare`, or all of it where that is too little. A debt is left as it is.
+    /// Gives back what the order is above `fare`, or all of it where that is too little: first what is owed, then what was paid.
     async fn bring_to(&self, id: RideOrderId, fare: Money, provider: MerchantId) -> Result<Brought> {
         let order = self.settled(id).await?;
         let left = order.amount.minor - order.refunded_minor;
         let enough = fare.currency == order.amount.currency && fare.minor <= left;
-        let owed = matches!(&order.state, RideState::Settled(result) if result.arrears_minor > 0);
-        Ok(match (enough, owed) {
-            (true, _) => match self.refund(&order, provider, left - fare.minor).await? {
+        Ok(match enough {
+            true => match self.reduce(order, provider, left - fare.minor).await? {
                 None => Brought::There,
                 Some(problem) => Brought::Not(problem),
             },
-            (false, true) => Brought::Not(TapRideProblem::Underpaid),
-            (false, false) => match self.withdraw(&order, provider).await? {
+            false => match self.withdraw(order, provider).await? {
                 None => Brought::Withdrawn,
                 Some(problem) => Brought::Not(problem),
             },
         })
     }
 
+    /// Takes `minor` off the order: off the debt as far as there is one, the rest is refunded.
+    async fn reduce(&self, order: RideOrder, provider: MerchantId, minor: i64) -> Result<Option<TapRideProblem>> {
+        let owed = match &order.state {
+            RideState::Settled(result) => result.arrears_minor,
+            RideState::Paying => 0,
+        };
+        let before = order.refunded_minor;
+        let order = match owed.min(minor) {
+            0 => order,
+            debt => self.rides.lower_debt(order, debt).await?,
+        };
+        self.refund(&order, provider, minor - (order.refunded_minor - before))
+            .await
+    }
+
     async fn give_back(&self, ride: &mut TapRide, desk: &Desk<'_>) -> Result<()> {
         let mut problem = None;
         if let Some(id) = ride.order {
             let order = self.settled(id).await?;
-            problem = self.withdraw(&order, desk.provider.id).await?;
+            problem = self.withdraw(order, desk.provider.id).await?;
         }
         self.leave(ride, TapRideState::Withdrawn, problem)
     }
 
     /// Gives all of the order back, and its form the ride: it was another ride's.
-    async fn withdraw(&self, order: &RideOrder, provider: MerchantId) -> Result<Option<TapRideProblem>> {
+    async fn withdraw(&self, order: RideOrder, provider: MerchantId) -> Result<Option<TapRideProblem>> {
         let left = order.amount.minor - order.refunded_minor;
-        let problem = self.refund(order, provider, left).await?;
+        let problem = self.reduce(order.clone(), provider, left).await?;
         if problem.is_none() && left > 0 {
-            self.rides.free_form(order).await?;
+            self.rides.free_form(&order).await?;
         }
         Ok(problem)
     }

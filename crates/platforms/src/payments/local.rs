@@ -160,6 +160,10 @@ impl Payments for LocalPayments {
         self.store.list_arrears(person).await
     }
 
+    async fn lower_arrears(&self, person: PersonId, order: RideOrderId, to_minor: i64) -> Result<Option<i64>> {
+        self.store.lower_arrears(person, order, to_minor.max(0)).await
+    }
+
     async fn settle_arrears(&self, person: PersonId, order: RideOrderId) -> Result<Result<Arrears, SettleRefusal>> {
         let ids = self.draw(person.bucket());
         self.store.settle_arrears(person, order, self.env.now_ms(), ids).await

@@ -228,6 +228,10 @@ pub trait Payments: Send + Sync {
     async fn arrears(&self, person: PersonId) -> Result<Vec<Arrears>>;
     /// Pays what is owed for one ride from the account that could not pay it before. A repeat returns what stands.
     async fn settle_arrears(&self, person: PersonId, order: RideOrderId) -> Result<Result<Arrears, SettleRefusal>>;
+
+    /// Lowers what is owed for a ride that cost less than was told, to `to_minor` at most; 0 drops the debt. Answers with what is
+    /// still owed; a debt that is lower already stays as it is. `None`: it is paid. Row R08.
+    async fn lower_arrears(&self, person: PersonId, order: RideOrderId, to_minor: i64) -> Result<Option<i64>>;
     /// What was used of the limits of one kind of travel by one person.
     async fn ride_usage(&self, key: RideUsageKey) -> Result<Counters>;
 
@@ -290,6 +294,8 @@ pub trait PaymentStore: Send + Sync {
     /// As [`Self::pay`] for rides: loads [`onescan_domain::payments::ride::RideBooks`], decides, writes, commits once.
     async fn pay_rides(&self, batch: Vec<RideCommand>) -> Result<Vec<RideOutcome>>;
     async fn list_arrears(&self, person: PersonId) -> Result<Vec<Arrears>>;
+    /// Lowers an open debt to `to_minor`, 0 drops it; answers with what is owed then. `None`: it is paid.
+    async fn lower_arrears(&self, person: PersonId, order: RideOrderId, to_minor: i64) -> Result<Option<i64>>;
     /// Locks what is owed and the account; refuses in the order of [`SettleRefusal`]. `ids`: of the new payment.
     async fn settle_arrears(
         &self,

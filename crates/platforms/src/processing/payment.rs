@@ -5,7 +5,10 @@
 //! happened and every refusal is final for this code only; **after its commit nothing is undone because money may have
 //! moved**: profile, merchant's side and invoice follow, and what fails among them is asked for again.
 
-use onescan_domain::codes::{CodeFacts, CodeKind, CodeRefusal, CodeStatus, CodeText, Scenario, scenario_for};
+use onescan_domain::calendar::WorkCalendar;
+use onescan_domain::codes::{
+    CodeFacts, CodeKind, CodeRecord, CodeRefusal, CodeStatus, CodeText, RecordHolder, Scenario, scenario_for,
+};
 use onescan_domain::ids::{CodeId, EventId, PaymentId};
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::payments::batch::{Alarm, AlarmKind, PayOutcome, UsageKey};
@@ -16,6 +19,7 @@ use super::Processing;
 use super::delivery::Delivered;
 use crate::env::local_time;
 use crate::error::{PlatformError, Result};
+use crate::expressions::cel;
 use crate::payments::{PayRequest, TerminalFacts};
 
 /// What a terminal learns from a good scan: the scenario of this payment and no other. Row S11. Source: S \[72\]-\[74\].
@@ -125,7 +129,8 @@ impl Processing {
             Some(scenario) => self.used(&facts, scenario, now).await?,
             None => Usage::default(),
         };
-        let verdict = amount.map(|amount| verdict(&facts, scenario, terminal, amount, used, now));
+        let calendar = self.calendar_for(&facts.record, scenario).await?;
+        let verdict = amount.map(|amount| verdict(&facts, scenario, terminal, amount, used, now, &calendar));
         let comparable = amount.filter(|amount| amount.currency == facts.record.currency);
         let told = |scenario: &Scenario| ScannedScenario {
             name: scenario.name.clone(),
@@ -232,7 +237,7 @@ impl Processing {
     /// Would a payment be permitted? The trace of every dimension; nothing is written. `category`, `city`: as the merchant's.
     pub async fn dry_run(
         &self,
-        record: &onescan_domain::codes::CodeRecord,
+        record: &CodeRecord,
         terminal: &TerminalFacts,
         person: onescan_domain::ids::PersonId,
         amount: Money,
@@ -254,16 +259,30 @@ impl Processing {
             Some(scenario) => self.used(&facts, scenario, at).await?,
             None => Usage::default(),
         };
-        Ok(verdict(&facts, scenario, terminal, amount, used, at))
+        let calendar = self.calendar_for(record, scenario).await?;
+        Ok(verdict(&facts, scenario, terminal, amount, used, at, &calendar))
+    }
+
+    /// Days off of the institution that pays, where the scenario's policy looks at them.
+    async fn calendar(&self, record: &CodeRecord, scenario: &Scenario) -> Result<WorkCalendar> {
+        match record.holder {
+            RecordHolder::Institution { institution, .. } if scenario.policy.reads_calendar() => {
+                self.parts.codes.calendar(institution).await
+            }
+            RecordHolder::Institution { .. } | RecordHolder::Person { .. } => Ok(WorkCalendar::default()),
+        }
+    }
+
+    async fn calendar_for(&self, record: &CodeRecord, scenario: Option<&Scenario>) -> Result<WorkCalendar> {
+        match scenario {
+            Some(scenario) => self.calendar(record, scenario).await,
+            None => Ok(WorkCalendar::default()),
+        }
     }
 
     /// [`Self::dry_run`] with the scenario that would apply and the trace also of what holds. `None`: no scenario permits the
     /// category. Nothing is written.
-    pub async fn rehearse(
-        &self,
-        record: &onescan_domain::codes::CodeRecord,
-        trial: &Trial,
-    ) -> Result<Option<(Scenario, Decision)>> {
+    pub async fn rehearse(&self, record: &CodeRecord, trial: &Trial) -> Result<Option<(Scenario, Decision)>> {
         let mut scenarios = self.parts.codes.scenarios(record.bucket, &record.id).await?;
         let found = scenario_for(&scenarios, trial.category).map(|scenario| scenario.id);
         scenarios.retain(|scenario| Some(scenario.id) == found);
@@ -285,11 +304,14 @@ impl Processing {
             .unwrap_or_default();
         let local = local_time(trial.at, &record.time_zone);
         let merchant = trial.merchant.map(|merchant| merchant.to_string()).unwrap_or_default();
+        let calendar = self.calendar(record, &scenario).await?;
         let decision = scenario.policy.decide(&PolicyInput {
+            calendar: &calendar,
             used: row.at(local).used,
             category: Some(trial.category),
             merchant: &merchant,
             city: &trial.city,
+            expressions: Some(cel()),
             ..PolicyInput::new(trial.amount, local)
         });
         Ok(Some((scenario, decision)))
@@ -326,6 +348,7 @@ fn verdict(
     amount: Money,
     used: Usage,
     at: i64,
+    calendar: &WorkCalendar,
 ) -> Verdict {
     let Some(scenario) = scenario else {
         return Verdict::NoScenario;
@@ -341,6 +364,8 @@ fn verdict(
         category: Some(terminal.category),
         merchant: &merchant,
         city: &terminal.city,
+        calendar,
+        expressions: Some(cel()),
         ..PolicyInput::new(amount, local_time(at, &facts.record.time_zone))
     };
     let decision = scenario.policy.decide(&input);

@@ -8,6 +8,7 @@
 
 mod applications;
 pub mod bills;
+pub mod decider;
 mod grants;
 mod orders;
 mod policies;
@@ -25,6 +26,8 @@ use onescan_domain::payments::ride::{RideOutcome, RidePay};
 use onescan_domain::rides::application::{FormRefusal, TravelApplication, TravelType};
 use onescan_domain::rides::order::RideOrder;
 
+use decider::{AskDecider, Decided, Decider};
+
 pub use applications::{ApplicationRefusal, DecideRefusal, NewApplication, NewTravelType, Ruling, TypeRefusal};
 pub use grants::FormGrants;
 pub use orders::{ConsultAnswer, ConsultRequest, NewRide, RefundRefusal, RideRefusal, Taken};
@@ -34,6 +37,7 @@ use crate::batch::{Queue, QueueLimits};
 use crate::env::Env;
 use crate::error::Result;
 use crate::institutions::Institutions;
+use crate::journeys::Feeds;
 use crate::merchants::Merchants;
 use crate::payments::{Page, Payments};
 use crate::people::People;
@@ -146,6 +150,15 @@ pub trait RideStore: Send + Sync {
     async fn find_funding(&self, institution: InstitutionId) -> Result<Option<Vec<FundingStep>>>;
     async fn put_calendar(&self, institution: InstitutionId, calendar: &WorkCalendar, at: i64) -> Result<()>;
     async fn find_calendar(&self, institution: InstitutionId) -> Result<Option<WorkCalendar>>;
+    async fn put_decider(&self, decider: &Decider) -> Result<()>;
+    async fn find_decider(&self, institution: InstitutionId) -> Result<Option<Decider>>;
+    /// Whether there was one.
+    async fn delete_decider(&self, institution: InstitutionId) -> Result<bool>;
+    /// Keeps an answer and returns the one that stands for its subject, which may be an earlier one.
+    async fn insert_decision(&self, decided: &Decided) -> Result<Decided>;
+    async fn find_decision(&self, institution: InstitutionId, subject: &str) -> Result<Option<Decided>>;
+    /// The newest first.
+    async fn list_decisions(&self, institution: InstitutionId, limit: u32) -> Result<Vec<Decided>>;
 
     async fn insert_application(&self, application: &TravelApplication, line: &HistoryLine) -> Result<()>;
     async fn find_application(&self, id: ApplicationId) -> Result<Option<Versioned<TravelApplication>>>;
@@ -252,6 +265,8 @@ pub struct Rides {
     institutions: Institutions,
     merchants: Merchants,
     denials: Denials,
+    deciders: Arc<dyn AskDecider>,
+    feeds: Feeds,
     settings: RideSettings,
     paying: Queue<RidePay, RideOutcome>,
 }
@@ -272,6 +287,9 @@ pub struct RideParts {
     pub institutions: Institutions,
     pub merchants: Merchants,
     pub denials: Denials,
+    pub deciders: Arc<dyn AskDecider>,
+    /// What the networks of providers say of places that orders name.
+    pub feeds: Feeds,
 }
 
 impl Rides {
@@ -290,6 +308,8 @@ impl Rides {
             institutions: parts.institutions,
             merchants: parts.merchants,
             denials: parts.denials,
+            deciders: parts.deciders,
+            feeds: parts.feeds,
             settings,
             paying,
         }

@@ -17,7 +17,9 @@ use onescan_domain::policy::{Dimension, Policy};
 use onescan_domain::rides::application::{
     ApplicationState, FormAfterRefund, FormLock, FormRefusal, InstitutionPayment, Release, TravelApplication,
 };
+use onescan_domain::rides::decision::RideDecision;
 use onescan_domain::rides::order::{Attempt, Consulted, RideDetails, RideOrder, RidePoint, RideResult, RideState};
+use onescan_domain::transit::Network;
 
 use super::applications::{TRIES, history};
 use super::{Consultation, FundingSource, FundingStep, RideConflict, RideConsent, Rides, Versioned, Written};
@@ -166,6 +168,13 @@ impl Rides {
                 .as_ref()
                 .map_or(request.person.bucket(), |form| form.value.id.bucket());
             let id = ConsultationId::new(id(bucket));
+            let found = match found {
+                Ok(form) => match self.decided_before(&form, &request, provider, id).await? {
+                    None | Some(RideDecision::Approve) => Ok(form),
+                    Some(_) => Err(FormRefusal::RefusedByInstitution),
+                },
+                Err(why) => Err(why),
+            };
             let until = now + self.settings.consulted_ms;
             let locked = found.as_ref().ok().and_then(|form| lock(form, id.stored(), until));
             let consultation = Consultation {
@@ -318,9 +327,13 @@ impl Rides {
         let Some(known) = known else {
             return Ok(Err(RideRefusal::UnknownConsultation));
         };
-        let application = match known.application {
-            None => return Ok(Ok(Err(known.why.unwrap_or(FormRefusal::NoForm)))),
-            Some(application) => application,
+        let application = match (known.application, known.why) {
+            // Its answer counts for the order too, which the form is needed for.
+            (None, Some(FormRefusal::RefusedByInstitution)) => {
+                return Ok(Ok(self.form_for(&request, &id.stored()).await?));
+            }
+            (None, why) => return Ok(Ok(Err(why.unwrap_or(FormRefusal::NoForm)))),
+            (Some(application), _) => application,
         };
         if let Some(form) = self.store.find_application(application).await? {
             let now = self.env.now_ms();
@@ -473,13 +486,17 @@ impl Rides {
         let rules = policy.as_ref().map_or("", |policy| policy.rules.as_str());
         let rules = Policy::parse(rules).map_err(PlatformError::internal)?;
         // Read only where a rule asks for it: most do not.
-        let calendar = match rules.reads(Dimension::DayKind) {
+        let calendar = match rules.reads_calendar() {
             true => self.calendar(institution.id).await?,
             false => WorkCalendar::default(),
         };
         let seen = RideSeen::of(order);
+        let mut facts = self
+            .facts(&seen, &institution, &calendar, Some(&member), &rules)
+            .await?;
+        facts.decision = self.decided_on(order, member.id).await?;
         let side = InstitutionSide {
-            facts: self.facts(&seen, &institution, &calendar, Some(&member)).await?,
+            facts,
             institution: institution.id,
             member: member.id,
             travel_type: form.value.travel_type,
@@ -496,6 +513,7 @@ impl Rides {
         institution: &Institution,
         calendar: &WorkCalendar,
         member: Option<&Member>,
+        rules: &Policy,
     ) -> Result<RideFacts> {
         let provider = self.merchants.find(ride.provider).await?;
         let department = match member.and_then(|member| member.department) {
@@ -508,10 +526,17 @@ impl Rides {
         };
         let number = |member: &Member| member.employee_number.clone().unwrap_or_default();
         let details = ride.details;
-        let place = |point: &RidePoint| RidePlace {
-            stop: point.stop.clone(),
-            name: point.place.clone(),
-            city: point.city.clone(),
+        // Asked only where a rule looks at what a network knows.
+        let network = match PLACED.into_iter().any(|dimension| rules.reads(dimension)) {
+            true => self.feeds.network(ride.provider).await?,
+            false => None,
+        };
+        let network = network.as_deref();
+        let distance_m = match details.distance_m {
+            None if rules.reads(Dimension::Distance) || rules.reads(Dimension::Expression) => {
+                network.and_then(|network| distance(network, details))
+            }
+            told => told,
         };
         let started = local_time(details.start.at, &institution.time_zone);
         let ended = local_time(details.end.at, &institution.time_zone);
@@ -522,13 +547,14 @@ impl Rides {
             category: provider.as_ref().map_or(0, |provider| provider.category),
             travel_type: ride.travel_type.to_owned(),
             provider_name: provider.map(|provider| provider.name).unwrap_or_default(),
-            line: details.line.clone(),
-            start: place(&details.start),
-            end: place(&details.end),
-            distance_m: details.distance_m,
+            line: line(network, &details.line),
+            start: place(network, &details.start),
+            end: place(network, &details.end),
+            distance_m,
             companions: details.companions.and_then(|others| u16::try_from(others).ok()),
             member: member.map_or_else(Default::default, |member| (member.id.stored(), number(member))),
             department: department.unwrap_or_default(),
+            decision: None,
         })
     }
 
@@ -675,7 +701,10 @@ impl Rides {
         }
         let before = order.refunded_minor;
         let by_institution = result.institution.as_ref().map(|attempt| attempt.payment);
-        (order.refunded_minor, order.institution_refunded_minor) = self.refunded(&payments, by_institution).await?;
+        let waived = result.waived_minor(order.amount.minor);
+        let (given_back, to_institution) = self.refunded(&payments, by_institution).await?;
+        order.refunded_minor = given_back + waived;
+        order.institution_refunded_minor = to_institution;
         order.changed_at = self.env.now_ms();
         self.store.update_order(&order).await?;
         if order.refunded_minor > before && order.refunded_minor == order.amount.minor {
@@ -825,6 +854,31 @@ impl Rides {
         self.unblock(person).await.map(drop)
     }
 
+    /// Lowers what the person owes for a ride that cost less than was told, by at most `minor`, and counts that as given back;
+    /// answers with the order as it is then. What was paid meanwhile is no debt any more.
+    pub async fn lower_debt(&self, mut order: RideOrder, minor: i64) -> Result<RideOrder> {
+        let amount = order.amount.minor;
+        let RideState::Settled(result) = &mut order.state else {
+            return Ok(order);
+        };
+        let to_minor = (result.arrears_minor - minor).max(0);
+        let Some(left) = self.payments.lower_arrears(order.person, order.id, to_minor).await? else {
+            // Paid meanwhile: a repeat writes the payment into the order, and pays nothing.
+            self.settle(order.person, order.id)
+                .await?
+                .map_err(PlatformError::internal)?;
+            let paid = self.store.find_order(order.id).await?;
+            return paid.ok_or_else(|| PlatformError::internal("a debt names an order that is not there"));
+        };
+        let lowered = result.arrears_minor - left;
+        result.arrears_minor = left;
+        order.refunded_minor = (order.refunded_minor + lowered).min(amount);
+        order.changed_at = self.env.now_ms();
+        self.store.update_order(&order).await?;
+        self.unblock(order.person).await?;
+        Ok(order)
+    }
+
     /// Brings the person's ride codes back when nothing is owed; answers whether nothing is. Safe to repeat: each renewal
     /// does, so that a stop between payment and this leaves nobody blocked.
     pub(super) async fn unblock(&self, person: PersonId) -> Result<bool> {
@@ -853,6 +907,57 @@ impl Rides {
         self.unblock(person).await?;
         Ok(Ok(settled))
     }
+}
+
+/// What a network can say more about than the order does.
+const PLACED: [Dimension; 9] = [
+    Dimension::StartStop,
+    Dimension::EndStop,
+    Dimension::StartZone,
+    Dimension::EndZone,
+    Dimension::StartArea,
+    Dimension::EndArea,
+    Dimension::Distance,
+    Dimension::Line,
+    Dimension::Expression,
+];
+
+/// As the provider told it, with what its network knows of the stop.
+fn place(network: Option<&Network>, point: &RidePoint) -> RidePlace {
+    let known = network.and_then(|network| network.at(station(point)));
+    RidePlace {
+        stop: known.map_or_else(|| point.stop.clone(), |known| known.id.to_owned()),
+        name: match (point.place.as_str(), known) {
+            ("", Some(known)) => known.name.to_owned(),
+            (told, _) => told.to_owned(),
+        },
+        city: point.city.clone(),
+        zone: known.map_or_else(String::new, |known| known.zone.to_owned()),
+        point: known.and_then(|known| known.point),
+    }
+}
+
+/// The stop by its id, or else the place by its name.
+fn station(point: &RidePoint) -> &str {
+    if point.stop.is_empty() {
+        &point.place
+    } else {
+        &point.stop
+    }
+}
+
+fn distance(network: &Network, details: &RideDetails) -> Option<i64> {
+    let way = network.way(station(&details.start), station(&details.end), &details.line)?;
+    Some(way.distance_m)
+}
+
+/// Id and name.
+fn line(network: Option<&Network>, told: &str) -> (String, String) {
+    let known = network.and_then(|network| network.line(told));
+    known.map_or_else(
+        || (told.to_owned(), String::new()),
+        |known| (known.id.clone(), known.name.clone()),
+    )
 }
 
 /// With the lock on its ride; `None` where a form needs none.

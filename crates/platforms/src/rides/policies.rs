@@ -14,6 +14,7 @@ use onescan_domain::rides::order::{RideDetails, RideOrder, RideState};
 use super::orders::RideSeen;
 use super::{FundingSource, FundingStep, PolicyVersion, Rides};
 use crate::error::Result;
+use crate::expressions::cel;
 use crate::payments::Page;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +78,7 @@ impl Rides {
         if self.type_of(institution, travel_type).await?.is_none() {
             return Ok(Err(PolicyRefusal::UnknownType));
         }
-        let rules = match Policy::parse(rules) {
+        let rules = match Policy::parse_new(rules, cel()) {
             Ok(policy) => policy.to_string(),
             Err(error) => return Ok(Err(error.into())),
         };
@@ -169,7 +170,7 @@ impl Rides {
                 policy.map(|policy| policy.rules).unwrap_or_default()
             }
         };
-        let policy = match Policy::parse(&rules) {
+        let policy = match Policy::parse_new(&rules, cel()) {
             Ok(policy) => policy,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -183,14 +184,21 @@ impl Rides {
             details: &trial.details,
         };
         let calendar = self.calendar(institution.id).await?;
-        let facts = self.facts(&seen, &institution, &calendar, member.as_ref()).await?;
+        let facts = self
+            .facts(&seen, &institution, &calendar, member.as_ref(), &policy)
+            .await?;
         let key = RideUsageKey {
             travel_type: kind.id,
             person: trial.person,
         };
         let used = self.payments.ride_usage(key).await?.at(facts.started).used;
         let provider = trial.provider.to_string();
-        Ok(Ok(policy.decide(&facts.input(trial.amount, used, &provider))))
+        Ok(Ok(policy.decide(&facts.input(
+            trial.amount,
+            used,
+            &provider,
+            Some(cel()),
+        ))))
     }
 
     /// Judges the rides of this type that started within `from..until` by other rules, in the order in which they were paid.
@@ -202,7 +210,7 @@ impl Rides {
         from: i64,
         until: i64,
     ) -> Result<Result<Replay, PolicyRefusal>> {
-        let policy = match Policy::parse(rules) {
+        let policy = match Policy::parse_new(rules, cel()) {
             Ok(policy) => policy,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -225,11 +233,13 @@ impl Rides {
                 None => None,
             };
             let seen = RideSeen::of(order);
-            let facts = self.facts(&seen, &institution, &calendar, member.as_ref()).await?;
+            let facts = self
+                .facts(&seen, &institution, &calendar, member.as_ref(), &policy)
+                .await?;
             let used = usage.entry(order.person).or_default();
             *used = used.at(facts.started);
             let provider = order.provider.to_string();
-            let would = policy.allows(&facts.input(order.amount, used.used, &provider));
+            let would = policy.allows(&facts.input(order.amount, used.used, &provider, Some(cel())));
             if would {
                 used.add(order.amount.minor);
             }

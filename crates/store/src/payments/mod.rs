@@ -50,6 +50,10 @@ impl PaymentStore for Store {
         self.list_arrears_rows(person).await
     }
 
+    async fn lower_arrears(&self, person: PersonId, order: RideOrderId, to_minor: i64) -> Result<Option<i64>> {
+        self.lower_arrears_row(person, order, to_minor).await
+    }
+
     async fn settle_arrears(
         &self,
         person: PersonId,

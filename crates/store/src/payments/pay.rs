@@ -13,6 +13,7 @@ use onescan_domain::merchants::{GuardLimits, TerminalGuard};
 use onescan_domain::payments::PayError;
 use onescan_domain::payments::batch::{Alarm, Books, Claim, PayCommand, PayOutcome, UsageKey};
 use onescan_platforms::error::Result;
+use onescan_platforms::expressions::cel;
 
 use super::rows::{
     self, INSERT_PAYMENT, LOCK_USAGE, OwnCounters, PAYMENT, PAYMENT_OF_CODE, PUT_USAGE, payment_parameters, usage_key,
@@ -110,6 +111,7 @@ async fn load(tx: &mut Tx, batch: &[PayCommand], limits: GuardLimits) -> Result<
 
     let mut books = Books {
         guard_limits: limits,
+        expressions: Some(cel()),
         ..Books::default()
     };
     let mut kept = Kept::new();

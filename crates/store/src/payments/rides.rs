@@ -17,6 +17,7 @@ use onescan_domain::payments::ride::{
 use onescan_domain::payments::{Payment, PaymentState};
 use onescan_domain::policy::Counters;
 use onescan_platforms::error::Result;
+use onescan_platforms::expressions::cel;
 
 use super::rows::{self, INSERT_PAYMENT, PAYMENT, payment_parameters, usage_columns};
 use crate::decode::{id, money, opt_id};
@@ -74,6 +75,14 @@ statements! {
         "select ", arrears_columns!(), " from ride_arrears
          where bucket = :bucket and person_id = :person::text and order_id = :order::text {for update}"
     );
+    LOWER_CLAIM =
+        "update ride_payments set arrears_minor = :minor where bucket = :bucket and order_id = :order::text";
+    LOWER_ARREARS =
+        "update ride_arrears set amount_minor = :minor
+         where bucket = :bucket and person_id = :person::text and order_id = :order::text and settled_at is null";
+    DROP_ARREARS =
+        "delete from ride_arrears
+         where bucket = :bucket and person_id = :person::text and order_id = :order::text and settled_at is null";
     SETTLE_ARREARS =
         "update ride_arrears set settled_at = :at, payment_id = :payment::text
          where bucket = :bucket and person_id = :person::text and order_id = :order::text and settled_at is null";
@@ -115,6 +124,19 @@ impl Store {
         Ok(settling.await?)
     }
 
+    pub(super) async fn lower_arrears_row(
+        &self,
+        person: PersonId,
+        order: RideOrderId,
+        to_minor: i64,
+    ) -> Result<Option<i64>> {
+        let input = (person, order, to_minor);
+        let lowering = self.db.write_with(input, |tx, (person, order, to_minor)| {
+            Box::pin(lower_once(tx, *person, *order, *to_minor))
+        });
+        Ok(lowering.await?)
+    }
+
     pub(super) async fn load_ride_usage_row(&self, key: RideUsageKey) -> Result<Option<Counters>> {
         let row = self.db.query_opt(&READ_COUNTERS, usage_key(&key)).await?;
         Ok(row.map(|row| rows::usage(&row)).transpose()?)
@@ -122,7 +144,10 @@ impl Store {
 }
 
 async fn pay_once(tx: &mut Tx, batch: &[RideCommand]) -> Result<Vec<RideOutcome>, DbError> {
-    let mut books = RideBooks::default();
+    let mut books = RideBooks {
+        expressions: Some(cel()),
+        ..RideBooks::default()
+    };
     let latest = lock_accounts(tx, batch, &mut books).await?;
     load_usage(tx, batch, &mut books).await?;
     load_decided(tx, batch, &mut books).await?;
@@ -326,6 +351,31 @@ async fn settle_once(
     writes.extend(postings.writes());
     ledger::write_all(tx, writes).await?;
     Ok(Ok(owed))
+}
+
+/// What is still owed afterwards; a debt that is lower already stays as it is. `None`: it is paid.
+async fn lower_once(tx: &mut Tx, person: PersonId, order: RideOrderId, to_minor: i64) -> Result<Option<i64>, DbError> {
+    let key = params![person.bucket().number(), person.stored(), order.stored()];
+    let Some(row) = tx.query_opt(&LOCK_ARREARS, key.clone()).await? else {
+        return Ok(Some(0));
+    };
+    let owed = arrears(person, &row)?;
+    if owed.settled_at.is_some() {
+        return Ok(None);
+    }
+    if owed.amount.minor <= to_minor {
+        return Ok(Some(owed.amount.minor));
+    }
+    let claim = params![to_minor, order.bucket().number(), order.stored()];
+    tx.execute_one(&LOWER_CLAIM, claim).await?;
+    if to_minor == 0 {
+        tx.execute_one(&DROP_ARREARS, key).await?;
+    } else {
+        let mut row = params![to_minor];
+        row.extend(key);
+        tx.execute_one(&LOWER_ARREARS, row).await?;
+    }
+    Ok(Some(to_minor))
 }
 
 fn usage_key(key: &RideUsageKey) -> Vec<Value> {

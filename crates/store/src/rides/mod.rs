@@ -4,6 +4,7 @@ pub(crate) mod applications;
 pub(crate) mod bill_mails;
 pub(crate) mod bill_schedules;
 pub(crate) mod bills;
+pub(crate) mod deciders;
 pub(crate) mod orders;
 pub(crate) mod policies;
 
@@ -17,6 +18,7 @@ use onescan_domain::rides::application::{TravelApplication, TravelType};
 use onescan_domain::rides::order::RideOrder;
 use onescan_platforms::error::Result;
 use onescan_platforms::payments::Page;
+use onescan_platforms::rides::decider::{Decided, Decider};
 use onescan_platforms::rides::{
     Consultation, FundingStep, HistoryLine, PolicyVersion, RideConflict, RideConsent, RideStore, Versioned, Waiting,
     Written,
@@ -60,6 +62,30 @@ impl RideStore for Store {
 
     async fn find_calendar(&self, institution: InstitutionId) -> Result<Option<WorkCalendar>> {
         self.find_calendar_row(institution).await
+    }
+
+    async fn put_decider(&self, decider: &Decider) -> Result<()> {
+        self.put_decider_row(decider).await
+    }
+
+    async fn find_decider(&self, institution: InstitutionId) -> Result<Option<Decider>> {
+        self.find_decider_row(institution).await
+    }
+
+    async fn delete_decider(&self, institution: InstitutionId) -> Result<bool> {
+        self.delete_decider_row(institution).await
+    }
+
+    async fn insert_decision(&self, decided: &Decided) -> Result<Decided> {
+        self.insert_decision_row(decided).await
+    }
+
+    async fn find_decision(&self, institution: InstitutionId, subject: &str) -> Result<Option<Decided>> {
+        self.find_decision_row(institution, subject).await
+    }
+
+    async fn list_decisions(&self, institution: InstitutionId, limit: u32) -> Result<Vec<Decided>> {
+        self.list_decision_rows(institution, limit).await
     }
 
     async fn find_funding(&self, institution: InstitutionId) -> Result<Option<Vec<FundingStep>>> {

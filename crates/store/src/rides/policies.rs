@@ -162,7 +162,7 @@ impl Store {
         Ok(self.change_one(&PUT_CALENDAR, row).await?)
     }
 
-    pub(super) async fn find_calendar_row(&self, institution: InstitutionId) -> Result<Option<WorkCalendar>> {
+    pub(crate) async fn find_calendar_row(&self, institution: InstitutionId) -> Result<Option<WorkCalendar>> {
         let key = params![institution.bucket().number(), institution.stored()];
         let row = self.db.query_opt(&FIND_CALENDAR, key).await?;
         let read = |text: &str| WorkCalendar::parse(text).ok();

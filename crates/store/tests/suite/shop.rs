@@ -169,6 +169,7 @@ pub fn command(person_number: i64, code: i64, minor: i64, name: &str) -> PayComm
                 id: id(ScenarioId::new, HOME, 1),
                 name: "meals".to_owned(),
                 policy: Arc::new(Policy::parse("amount <= 3000\namount_day <= 5000").unwrap()),
+                calendar: onescan_domain::calendar::WorkCalendar::default(),
             }),
             refusal: None,
         }),

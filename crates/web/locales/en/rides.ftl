@@ -41,6 +41,7 @@ form-used-up = Every ride of your form was used.
 form-switched-off = Institution payment was switched off.
 form-other-city = Your form does not cover this city.
 form-in-use = Another ride is under way with this form.
+form-refused-by-institution = Your institution does not pay for this ride.
 done-arrears-paid = Paid. You owe nothing for this ride.
 done-applied = Application sent
 amount-wrong = Enter an amount such as 12.50.
@@ -92,7 +93,7 @@ journey-no-entry = no entry, maximum fare
 nav-gates = Gates
 gates-look-again = Look again
 gates-feed = Fares and stops come from the feed “{ $name }”.
-gates-no-feed = There is no transit feed yet: onescan gtfs import, or the API, takes one in.
+gates-no-feed = There is no transit feed yet: the set-up, onescan gtfs import, or the API takes one in.
 gates = Gates
 gates-empty = No gate has announced itself yet. onescan gate does so at its first start.
 gate-records = { $count ->
@@ -119,3 +120,50 @@ tap-faulty = Faulty
 deny-list = Deny list
 deny-list-empty = No device is denied.
 deny-list-what = Devices that gates refuse: revoked ones, and those of people who owe for rides.
+setup = Ride set-up
+setup-feeds = Transit feeds
+setup-feeds-what = Fares, stops and lines of rides come from the feed in use. A new one is looked at first and counts when you put it into use.
+setup-feeds-none = None yet.
+setup-feed-name = Name
+setup-feed-name-hint = Empty: the file's name
+setup-feed-file = GTFS feed, a zip archive
+setup-feed-take = Read the feed
+setup-feed-refused = The feed was not taken. What is wrong with it:
+setup-feed-archive = The file is no zip archive, or is damaged.
+setup-feed-in-use = The feed is in use: put another into use first.
+setup-faults-more = and { $count } more
+setup-in-use = in use
+setup-lines = { $count ->
+    [one] { $count } line
+   *[other] { $count } lines
+}
+setup-stops = { $count ->
+    [one] { $count } stop
+   *[other] { $count } stops
+}
+setup-trips = { $count ->
+    [one] { $count } trip
+   *[other] { $count } trips
+}
+setup-fares = { $count ->
+    [one] { $count } fare
+   *[other] { $count } fares
+}
+setup-compared = Against “{ $name }”, which is in use
+setup-new = New:
+setup-gone = Gone:
+setup-use = Put into use
+setup-delete = Delete
+setup-fare-try = What would a ride cost?
+setup-fare-ask = Ask
+setup-from = From
+setup-to = To
+setup-fares-title = Taps and fares
+setup-fares-what = Holds for rides that are priced from now on. A fare that is empty is the feed's.
+setup-travel-type = Code of the travel type
+setup-single-fare = Fare of one tap
+setup-maximum-fare = Fare of an incomplete journey
+setup-journey-max = Longest journey, minutes
+setup-late = Minutes to wait for a missing tap
+setup-minutes-wrong = enter a whole number
+setup-minutes-range = use { $range }

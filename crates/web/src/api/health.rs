@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use onescan_domain::bucket::Bucket;
 use onescan_domain::ids::{MerchantId, RawId};
-use onescan_domain::policy::{DIMENSIONS, DimensionRow};
+use onescan_domain::policy::{DIMENSIONS, DimensionRow, FACTS, FactRow, ValueKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -102,6 +102,32 @@ pub struct DimensionView {
     /// A line of a policy.
     #[schema(value_type = String, example = "amount_day <= 10000")]
     pub example: &'static str,
+    /// For `expression`: the names it can use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<FactView>,
+}
+
+/// A name that an expression can use.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Fact")]
+pub struct FactView {
+    #[schema(value_type = String, example = "amount")]
+    pub name: &'static str,
+    /// `int`, `string` or `list`, as the Common Expression Language names it.
+    #[schema(value_type = String, example = "int")]
+    pub kind: &'static str,
+    #[schema(value_type = String)]
+    pub help: &'static str,
+}
+
+impl From<&FactRow> for FactView {
+    fn from(row: &FactRow) -> Self {
+        Self {
+            name: row.name,
+            kind: row.kind().name(),
+            help: row.help,
+        }
+    }
 }
 
 impl From<&DimensionRow> for DimensionView {
@@ -114,6 +140,10 @@ impl From<&DimensionRow> for DimensionView {
             reads: row.reads,
             help: row.help,
             example: row.example,
+            facts: match row.kind {
+                ValueKind::Expression => FACTS.iter().map(FactView::from).collect(),
+                _ => Vec::new(),
+            },
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use onescan_domain::ids::{MerchantId, TapId};
 use onescan_domain::rides::matching::{Journey, RideEnd};
 use onescan_domain::rides::tap::ClockFault;
+use onescan_domain::transit::FeedError;
 use onescan_platforms::journeys::{
     FeedRefusal, PlaceKind, RideFeed, RideSetup, SetupRefusal, TapRide, TapRideProblem, TapRideState, TransitPlace,
 };
@@ -20,7 +21,7 @@ use super::wire::{
 };
 use crate::AppState;
 use crate::auth::{AsMerchant, AsMerchantReader, AsPerson};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, ProblemReason};
 
 const PLACES_MAX: usize = 50;
 const MINUTE_MS: i64 = 60_000;
@@ -29,8 +30,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     let mut import = post("/v1/merchants/{merchant}/ride-feeds", import)
         .says("importRideFeed", "Hand over a transit feed (GTFS)")
         .about(
-            "A zip archive of at most 32 MiB. All of it can be read, or nothing is kept and the refusal names file, line and \
-             column. The first feed is put into use; the same files again answer the feed that is there.",
+            "A zip archive of at most 32 MiB. All of it can be read, or nothing is kept and the refusal names every fault with file, \
+             line and column. The first feed is put into use; the same files again answer the feed that is there.",
         )
         .caller(Caller::Merchant)
         .query::<NameQuery>()
@@ -129,13 +130,22 @@ impl From<FeedRefusal> for Problem {
     fn from(refusal: FeedRefusal) -> Self {
         match &refusal {
             FeedRefusal::Name(error) => Self::invalid("name", error),
-            FeedRefusal::Archive | FeedRefusal::TooLarge { .. } | FeedRefusal::Text { .. } | FeedRefusal::Feed(_) => {
+            FeedRefusal::Archive | FeedRefusal::TooLarge { .. } | FeedRefusal::Text { .. } => {
                 Self::invalid("body", &refusal)
             }
+            FeedRefusal::Feed(faults) => Self::invalid_all(faults.all.iter().map(of_fault).collect()),
             FeedRefusal::Unknown => Self::not_found("feed"),
             FeedRefusal::InUse => Self::new(Code::WrongState, refusal.to_string()),
         }
     }
+}
+
+/// `stops.txt[3].stop_lat`: file, line and column.
+fn of_fault(fault: &FeedError) -> ProblemReason {
+    let (file, line, column) = fault.place();
+    let line = line.map_or_else(String::new, |line| format!("[{line}]"));
+    let column = column.map_or_else(String::new, |column| format!(".{column}"));
+    ProblemReason::field(format!("{file}{line}{column}"), fault)
 }
 
 async fn import(

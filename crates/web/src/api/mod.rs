@@ -37,7 +37,7 @@ mod service_codes;
 mod sessions;
 mod tax_setup;
 mod terminals;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
@@ -77,6 +77,7 @@ const TAGS: &[(&str, &str)] = &[
     ("server", "About this server"),
 ];
 
+pub use extract::ARCHIVE_MAX;
 pub use rides::follow_rides;
 pub use wire::AMOUNT_MAX_MINOR;
 

@@ -4,6 +4,7 @@ use onescan_domain::codes::{Categories, CodeRecord, Scenario};
 use onescan_domain::ids::ScenarioId;
 use onescan_domain::policy::Policy;
 use onescan_platforms::codes::Removed;
+use onescan_platforms::expressions::cel;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -75,7 +76,7 @@ impl ScenarioFields {
             wrong.push(of_categories(&error));
             Categories::default()
         });
-        let policy = Policy::parse(&self.rules.join("\n")).unwrap_or_else(|error| {
+        let policy = Policy::parse_new(&self.rules.join("\n"), cel()).unwrap_or_else(|error| {
             wrong.push(of_policy(&error));
             Policy::default()
         });

@@ -2,6 +2,7 @@
 
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::policy::{Allowed, Condition, Dimension, Operator, Reason, Seen, ValueKind, Verdict};
+use onescan_domain::rides::decision::RideDecision;
 
 use super::Language;
 
@@ -24,6 +25,16 @@ pub fn sentence(language: Language, reason: &Reason, currency: Currency) -> Stri
     let left = reason
         .left
         .filter(|_| dimension != Dimension::Amount && !reason.satisfied());
+    let sentence = match &reason.seen {
+        // What an expression saw.
+        Some(Seen::Truth(_, facts) | Seen::Fault(_, facts)) if !facts.is_empty() => {
+            format!(
+                "{sentence} {}",
+                language.text_with("reason-facts", &[("facts", &**facts)])
+            )
+        }
+        Some(_) | None => sentence,
+    };
     match left.map(|left| number_text(language, dimension, left, currency)) {
         Some(left) => format!(
             "{sentence} {}",
@@ -81,6 +92,9 @@ fn allowed_text(language: Language, dimension: Dimension, allowed: &Allowed, cur
                 })
                 .collect(),
         ),
+        Allowed::Words(words) if dimension == Dimension::Decision => {
+            joined(words.words().map(|word| decision_word(language, word)).collect())
+        }
         Allowed::Words(words) => joined(words.words().map(str::to_owned).collect()),
         Allowed::Days(_) | Allowed::Areas(_) | Allowed::Expression(_) => allowed.text(dimension),
     }
@@ -92,8 +106,27 @@ fn seen_text(language: Language, dimension: Dimension, seen: &Seen, currency: Cu
         Seen::Place(place) => place_text(language, dimension, *place),
         Seen::Words(words) if words.is_empty() => language.text("reason-none"),
         Seen::Words(words) => words.join(&language.text("reason-comma")),
+        Seen::Word(word) if dimension == Dimension::Decision => decision_text(language, word),
         Seen::Day(_) | Seen::Word(_) | Seen::Point(_) => seen.text(dimension),
-        Seen::Truth(_) | Seen::Fault(_) => String::new(),
+        Seen::Truth(_, facts) | Seen::Fault(_, facts) => facts.to_string(),
+    }
+}
+
+/// As a rule names it.
+fn decision_word(language: Language, word: &str) -> String {
+    match word {
+        "approve" => language.text("decision-approve"),
+        "refuse" => language.text("decision-refuse-word"),
+        other => other.to_owned(),
+    }
+}
+
+/// `refused: over budget`.
+fn decision_text(language: Language, word: &str) -> String {
+    match RideDecision::parse(word) {
+        None | Some(RideDecision::Approve) => language.text("decision-approve"),
+        Some(RideDecision::Refuse { reason }) => language.text_with("decision-refuse", &[("reason", reason.as_str())]),
+        Some(RideDecision::NoAnswer { .. }) => language.text("decision-none"),
     }
 }
 

@@ -12,6 +12,7 @@ mod code;
 mod desk;
 mod error;
 mod gates;
+mod gates_setup;
 mod institutions;
 mod invoice_terminal;
 mod operator;
@@ -162,6 +163,15 @@ fn office() -> Router<AppState> {
         .route(
             "/office/sign-in",
             get(sign_in::show_office).post(sign_in::sign_in_office),
+        )
+        .route("/gates/setup", get(gates_setup::show).post(gates_setup::put))
+        .route(
+            "/gates/setup/feeds",
+            post(gates_setup::import).layer(DefaultBodyLimit::max(gates_setup::FORM_BYTES_MAX)),
+        )
+        .route(
+            "/gates/setup/feeds/{feed}",
+            get(gates_setup::show_feed).post(gates_setup::act),
         )
         .route("/office/tax", form.layer(DefaultBodyLimit::max(tax::FORM_BYTES_MAX)))
         .route("/institutions", get(institutions::show))

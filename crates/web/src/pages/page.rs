@@ -107,6 +107,7 @@ const OFFICE_DOORS: &[Door] = &[
     door("/office/invoices", "list", "invoices"),
     door("/office/bills", "ride", "bills"),
     door("/office/tax", "title", "nav-tax"),
+    door("/gates/setup", "ride", "setup"),
 ];
 const INVOICE_DOORS: &[Door] = &[door("/invoice-terminal", "scan", "nav-invoice")];
 

@@ -1,6 +1,7 @@
 //! The contract of the service platform.
 
 use onescan_domain::bucket::Bucket;
+use onescan_domain::calendar::WorkCalendar;
 use onescan_domain::codes::{
     Categories, CodeFacts, CodeKind, CodeRecord, CodeRecordId, CodeRefusal, CodeText, MemberAccess, RecordHolder,
     RecordState, Scenario,
@@ -52,6 +53,8 @@ contract! {
     same create(record: CodeRecord, access: Access) -> Result<ServiceCode, CreateRefusal>;
     /// What is known about scanned codes, in order; null for one that does not exist.
     read look_up(codes: Vec<CodeText>) -> Vec<Option<CodeFacts>>;
+    /// Days off and make-up workdays that hold for the institution: its own, or those of the nearest one above it.
+    read calendar(institution: InstitutionId) -> WorkCalendar;
     /// What payments decides on: as `look_up`, with the one scenario of the payment's merchant category.
     read permit(requests: Vec<PermitRequest>) -> Vec<Option<Permit>>;
 }
@@ -168,6 +171,8 @@ mirrored! {
         id: ScenarioId,
         name: String,
         policy: std::sync::Arc<Policy>,
+        /// Days off of the institution that pays, for the payment's day.
+        calendar: WorkCalendar,
     }
     /// A kind of spending and what is allowed for it.
     Scenario as ScenarioForm {

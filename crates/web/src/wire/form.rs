@@ -10,8 +10,10 @@ use std::sync::Arc;
 use onescan_domain::bucket::{BUCKETS, Bucket};
 use onescan_domain::calendar::WorkCalendar;
 use onescan_domain::codes::{Categories, CodeRecordId, CodeText};
+use onescan_domain::geo::GeoPoint;
 use onescan_domain::money::{Currency, Money};
 use onescan_domain::policy::Policy;
+use onescan_domain::rides::decision::RideDecision;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -312,8 +314,17 @@ texts! {
         {"type": "string", "example": "amount <= 5000\namount_day <= 12000\n", "description": "One condition a line; all must hold."};
     WorkCalendar: ToString::to_string, |text| WorkCalendar::parse(text).map_err(Unreadable::new),
         {"type": "string", "example": "2026-10-01..2026-10-07,holiday,National Day\n", "description": "Days that differ from their weekday, one or a run of them a line: date, kind, name."};
+    RideDecision: RideDecision::text, |text| RideDecision::parse(text).ok_or_else(|| Unreadable::new("is no decision")),
+        {"type": "string", "example": "refuse: over budget", "description": "`approve`, `refuse: ` with a reason, or `none: ` and why nothing was answered."};
+    GeoPoint: ToString::to_string, |text| geo_point(text),
+        {"type": "string", "example": "36.559491 139.899640", "description": "Latitude and longitude in decimal degrees."};
     Currency: |currency| currency.code().to_owned(), |text| Currency::parse(text).ok_or_else(|| Unreadable::new("is no currency of ISO 4217")),
         {"type": "string", "pattern": "^[A-Z]{3}$"};
+}
+
+fn geo_point(text: &str) -> Result<GeoPoint, Unreadable> {
+    let point = text.split_once(' ').and_then(|(lat, lon)| GeoPoint::parse(lat, lon));
+    point.ok_or_else(|| Unreadable::new("is no place on earth"))
 }
 
 fn record_id(text: &str) -> Result<CodeRecordId, Unreadable> {

@@ -6,6 +6,7 @@
 //! | [`contract`] | makes client, routes and document of such a table |
 //! | `form` | how values travel |
 //! | [`client`] | connections, time limits, repeats, what an error means |
+//! | [`decider`] | the way to institutions' own systems, which are no platforms |
 //! | [`server`] | the routes of the platforms that live here, and who may call them |
 //! | [`describe`] | the OpenAPI documents |
 //! | [`standing`] | where each platform lives and how it is |
@@ -17,6 +18,7 @@
 pub mod client;
 pub mod codes;
 pub mod contract;
+pub mod decider;
 pub mod describe;
 pub(crate) mod form;
 pub mod invoicing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use onescan_domain::bucket::Bucket;
 use onescan_domain::calendar::{LocalTime, WorkCalendar};
 use onescan_domain::codes::{CodeKind, CodeRecordId, CodeRefusal, CodeText};
+use onescan_domain::geo::GeoPoint;
 use onescan_domain::ids::{
     AccountId, CodeId, EventId, InstitutionId, KeyId, MemberId, MerchantId, PaymentId, PersonId, RefundId, RideOrderId,
     ScenarioId, StoreId, TerminalId, TransferId, TravelTypeId,
@@ -18,6 +19,7 @@ use onescan_domain::payments::ride::{
 };
 use onescan_domain::payments::{ChangeRefusal, PayError, Payment, PaymentRefusal, PaymentState, Refund};
 use onescan_domain::policy::{DIMENSIONS, Dimension, Operator, Policy, Reason, ReasonText, Usage, Verdict};
+use onescan_domain::rides::decision::RideDecision;
 use onescan_platforms::payments::{
     AssertPaid, CaptureMode, Change, ChangeRequest, Changed, Idempotency, MoveRefusal, MoveRequest, Moved, NewAccount,
     Page, PayRequest, Payments, Sale, SalesFilter, SalesTotal, TerminalFacts,
@@ -41,6 +43,9 @@ contract! {
     same pay_rides(rides: Vec<RidePay>) -> Vec<RideOutcome>;
     /// What a person still owes for rides.
     read arrears(person: PersonId) -> Vec<Arrears>;
+    /// Lowers what is owed for a ride that cost less than was told; 0 drops the debt. Answers with what is still owed;
+    /// null: it is paid.
+    same lower_arrears(person: PersonId, order: RideOrderId, to_minor: i64) -> Option<i64>;
     /// Pays what is owed for one ride; a repeat returns what stands.
     same settle_arrears(person: PersonId, order: RideOrderId) -> Result<Arrears, SettleRefusal>;
     /// What one person used of the limits of one kind of travel.
@@ -224,7 +229,8 @@ mirrored! {
         category: u16,
         travel_type: String,
         provider_name: String,
-        line: String,
+        /// Id and name.
+        line: (String, String),
         start: RidePlace,
         end: RidePlace,
         distance_m: Option<i64>,
@@ -235,8 +241,17 @@ mirrored! {
         department: (String, String),
         /// Days of the ride that differ from their weekday, one a line: date, `workday` or `holiday`, name.
         calendar: WorkCalendar,
+        /// Of the institution's own system; null where it was not asked, or its answer does not count.
+        decision: Option<RideDecision>,
     }
-    RidePlace as RidePlaceForm { stop: String, name: String, city: String }
+    RidePlace as RidePlaceForm {
+        stop: String,
+        name: String,
+        city: String,
+        /// Fare zone.
+        zone: String,
+        point: Option<GeoPoint>,
+    }
     Candidate as CandidateForm {
         account: AccountId,
         /// What it pays at most of one ride.

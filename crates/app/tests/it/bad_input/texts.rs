@@ -63,6 +63,7 @@ const WORDS: &[&str] = &[
     "institution_payment",
     "provider",
     "ruling",
+    "otherwise",
     "source",
     "start_at",
     "travel_type",

@@ -337,7 +337,7 @@ impl Inventory {
             "addTravelPolicy" => json!({"rules": ["amount <= 5000"]}),
             "tryRide" => {
                 json!({"person": person, "provider": merchant, "amount": amount(100), "start_at": "2026-11-25T08:00:00Z",
-                "city": "杭州", "rules": ["amount <= 5000"]})
+                "start_stop": "lake", "end_stop": "fair", "end_city": "上海", "line": "M1", "city": "杭州", "rules": ["amount <= 5000"]})
             }
             "replayRides" => {
                 json!({"rules": ["amount <= 5000"], "from": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z"})
@@ -346,6 +346,7 @@ impl Inventory {
             "replaceRideFunding" => {
                 json!({"steps": [{"source": "member"}, {"source": "institution", "cap_minor": 5_000}]})
             }
+            "replaceRideDecider" => json!({"url": "http://127.0.0.1:9/rides", "otherwise": "own_policy"}),
             "ruleOnTravelApplication" => json!({"ruling": "refuse", "reason": "A fair"}),
             "applyForTravel" => {
                 let mut asked = new_application(&self.ids["travel_type"]);
@@ -392,6 +393,12 @@ impl Inventory {
             "creditBill" => self.refund_billed(app).await,
             "deleteRideFeed" => {
                 ids.insert("feed", feed(app, &self.merchant).await);
+            }
+            "getRideDecider" | "deleteRideDecider" | "renewRideDeciderSecret" | "testRideDecider" => {
+                let path = format!("/v1/institutions/{}/ride-decider", ids["institution"]);
+                let body = json!({"url": "http://127.0.0.1:9/rides"});
+                let put = app.put(&path).bearer(&self.administrator.token).json(&body);
+                put.send().await.expect(200);
             }
             "ruleOnTravelApplication" => {
                 let made = application(app, &self.person.token, &ids["travel_type"]).await;

@@ -27,6 +27,7 @@ fn permit(code: i64) -> Permit {
             id: ScenarioId::new(raw(3)),
             name: "meals".to_owned(),
             policy: Arc::new(Policy::parse("amount <= 3000\namount_day <= 5000").unwrap()),
+            calendar: WorkCalendar::default(),
         }),
         refusal: None,
     }

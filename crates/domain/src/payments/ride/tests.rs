@@ -79,7 +79,7 @@ fn command(number: u64, policy: &str, consent: Consent) -> RideCommand {
                     category: 4111,
                     travel_type: "metro".to_owned(),
                     provider_name: "Metro".to_owned(),
-                    line: String::new(),
+                    line: (String::new(), String::new()),
                     start: RidePlace {
                         city: "Hangzhou".to_owned(),
                         ..RidePlace::default()
@@ -90,6 +90,7 @@ fn command(number: u64, policy: &str, consent: Consent) -> RideCommand {
                     member: (String::new(), String::new()),
                     department: (String::new(), String::new()),
                     calendar: WorkCalendar::default(),
+                    decision: None,
                 },
                 candidates: vec![candidate(COMPANY), candidate(BRANCH)],
             }),

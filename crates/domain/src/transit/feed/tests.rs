@@ -34,7 +34,7 @@ const FEED: [(&str, &str); 8] = [
 ];
 const RULES: &str = "fare_id,route_id,origin_id,destination_id,contains_id\nshort,M,1,2,\nlong,M,1,3,\nnight,N,,,\nshort,,,,2\nshort,,,,3\n";
 
-fn read(change: impl Fn(&str, &str) -> String) -> Result<Feed, FeedError> {
+fn read(change: impl Fn(&str, &str) -> String) -> Result<Feed, FeedFaults> {
     let files: BTreeMap<&str, String> = FEED
         .iter()
         .chain(&[("fare_rules.txt", RULES)])
@@ -164,7 +164,36 @@ fn what_is_wrong_is_named_with_file_line_and_column() {
             text.to_owned()
         }
     });
-    assert_eq!(missing, Err(FeedError::MissingFile { file: "trips.txt" }));
+    assert_eq!(missing.unwrap_err().all, [FeedError::MissingFile { file: "trips.txt" }]);
+}
+
+#[test]
+fn every_fault_is_told_and_none_that_only_follows_from_another() {
+    let faults = read(|name, text| match name {
+        "stops.txt" => text.replace("48.21", "x"),
+        "calendar.txt" => text.replace("20261231", "2026"),
+        "stop_times.txt" => text.replace("A,1", "A,one").replace("25:10:00", "25:60:00"),
+        "fare_attributes.txt" => text.replace("1.50", "cheap"),
+        _ => text.to_owned(),
+    });
+    let places: Vec<_> = faults.unwrap_err().all.iter().map(FeedError::place).collect();
+    assert_eq!(
+        places,
+        [
+            ("stops.txt", Some(3), Some("stop_lat")),
+            ("calendar.txt", Some(2), Some("end_date")),
+            ("stop_times.txt", Some(2), Some("stop_sequence")),
+            ("stop_times.txt", Some(3), Some("arrival_time")),
+            ("fare_attributes.txt", Some(2), Some("price")),
+        ]
+    );
+    let many = read(|name, text| match name {
+        "stop_times.txt" => format!("{text}{}", "t1,,,Z,1\n".repeat(150)),
+        _ => text.to_owned(),
+    });
+    let many = many.unwrap_err();
+    assert_eq!((many.all.len(), many.more), (100, 50));
+    assert!(many.to_string().ends_with("\nand 50 more"));
 }
 
 /// A real light rail, whose fares are in a currency without minor units. The folder is found by `ONESCAN_GTFS`, or beside

@@ -3,6 +3,7 @@
 mod applications;
 mod bill_schedules;
 mod bills;
+mod deciders;
 mod mine;
 mod orders;
 mod policies;
@@ -18,6 +19,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(mine::endpoints());
     all.extend(types::endpoints());
     all.extend(policies::endpoints());
+    all.extend(deciders::endpoints());
     all.extend(orders::endpoints());
     all.extend(bills::endpoints());
     all.extend(bill_schedules::endpoints());

@@ -97,8 +97,8 @@ struct ConsultationView {
     /// `institution` or `personal`.
     #[schema(value_type = String, example = "institution")]
     answer: &'static str,
-    /// Why personal: `no_form`, `not_approved`, `not_yet_valid`, `expired`, `used_up`, `switched_off`, `other_city` or
-    /// `in_use`.
+    /// Why personal: `no_form`, `not_approved`, `not_yet_valid`, `expired`, `used_up`, `switched_off`, `other_city`,
+    /// `in_use` or `refused_by_institution`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "no_form")]
     why: Option<&'static str>,

@@ -123,6 +123,19 @@ struct NewTrial {
     start_at: Option<Moment>,
     #[schema(max_length = 64)]
     city: Option<String>,
+    #[schema(max_length = 64)]
+    end_city: Option<String>,
+    /// Id or name of a stop; zone, position and distance come from the provider's feed.
+    #[schema(max_length = 100)]
+    start_stop: Option<String>,
+    #[schema(max_length = 100)]
+    end_stop: Option<String>,
+    #[schema(max_length = 64)]
+    line: Option<String>,
+    #[schema(minimum = 0)]
+    distance_m: Option<i64>,
+    #[schema(minimum = 0, maximum = 100)]
+    companions: Option<i64>,
     /// Rules that are not in force yet; absent: those in force then.
     rules: Option<Vec<String>>,
 }
@@ -342,23 +355,41 @@ async fn try_ride(
     let kind = kind(&state, &administrator, id).await?;
     let mut wrong = Wrong::default();
     let amount = wrong.positive("amount", body.amount);
-    let city = wrong
-        .optional_line("city", body.city.as_deref(), 64)
-        .unwrap_or_default();
-    wrong.finish()?;
     let at = body.start_at.map_or_else(|| state.services.env.now_ms(), |at| at.0);
+    let mut line = |field: &'static str, text: &Option<String>, max: usize| {
+        let line = wrong.optional_line(field, text.as_deref(), max);
+        line.unwrap_or_default()
+    };
     let start = RidePoint {
         at,
-        city,
+        city: line("city", &body.city, 64),
+        place: line("start_stop", &body.start_stop, 100),
         ..RidePoint::default()
     };
+    let end = RidePoint {
+        at,
+        city: line("end_city", &body.end_city, 64),
+        place: line("end_stop", &body.end_stop, 100),
+        ..RidePoint::default()
+    };
+    let line = line("line", &body.line, 64);
+    if body.distance_m.is_some_and(|distance| distance < 0) {
+        wrong.add("distance_m", "must be at least 0");
+    }
+    if body.companions.is_some_and(|others| !(0..=100).contains(&others)) {
+        wrong.add("companions", "use 0 to 100");
+    }
+    wrong.finish()?;
     let trial = Trial {
         person: body.person.0,
         provider: body.provider.0,
         amount,
         details: RideDetails {
             start,
-            ..RideDetails::default()
+            end,
+            line,
+            distance_m: body.distance_m,
+            companions: body.companions,
         },
         rules: body.rules.as_deref().map(rules).transpose()?,
     };

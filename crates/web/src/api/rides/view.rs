@@ -70,7 +70,7 @@ pub struct RideView {
     #[schema(value_type = String, example = "paid_by_institution")]
     state: &'static str,
     /// Why the institution was not asked: `no_form`, `not_approved`, `not_yet_valid`, `expired`, `used_up`, `switched_off`,
-    /// `other_city` or `in_use`.
+    /// `other_city`, `in_use` or `refused_by_institution`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "no_form")]
     not_asked: Option<&'static str>,

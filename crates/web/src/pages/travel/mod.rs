@@ -1,6 +1,7 @@
 //! The administrator's pages of rides: kinds of travel with their policies, where the money comes from, days off, and every
 //! ride with who paid. Rows R01, R06-R08.
 
+mod decider;
 mod kind;
 mod policy;
 mod rides;
@@ -42,6 +43,7 @@ pub fn routes() -> Router<AppState> {
         )
         .route("/travel/{institution}/funding", post(put_funding))
         .route("/travel/{institution}/calendar", post(put_calendar))
+        .route("/travel/{institution}/decider", get(decider::show).post(decider::act))
         .route("/travel/{institution}/rides", get(rides::show))
         .route("/travel/{institution}/rides.csv", get(rides::csv))
 }
@@ -102,6 +104,10 @@ struct TravelPage<'a> {
     problem: Option<String>,
     kinds: Vec<KindRow>,
     steps: Vec<StepRow>,
+    /// Rows behind these are shown when somebody asks for more.
+    steps_shown: usize,
+    /// Whether a system of the institution's own is asked.
+    decider: bool,
     /// Choices of a step: value and text.
     sources: Vec<(String, String)>,
     calendar: String,
@@ -123,8 +129,10 @@ struct StepRow {
     cap: String,
 }
 
-/// Rows of the form, those that are empty included.
-const STEPS: usize = 6;
+/// Rows of the form, those that are empty included; as many as a rule may have.
+const STEPS: usize = 20;
+/// Rows that are shown without being asked for.
+const STEPS_SHOWN: usize = 4;
 
 async fn kind_rows(state: &AppState, institution: InstitutionId) -> PageResult<Vec<KindRow>> {
     let rides = &state.services.rides;
@@ -169,6 +177,7 @@ async fn travel_page<'a>(
                 .map_or_else(String::new, |cap| Money::new(cap, institution.currency).to_decimal()),
         })
         .collect();
+    let steps_shown = (rows.len() + 1).max(STEPS_SHOWN);
     while rows.len() < STEPS {
         rows.push(StepRow {
             source: String::new(),
@@ -183,6 +192,8 @@ async fn travel_page<'a>(
         problem,
         kinds: kind_rows(state, institution.id).await?,
         steps: rows,
+        steps_shown,
+        decider: rides.decider(institution.id).await?.is_some(),
         sources: sources(state, visit).await?,
         holidays: count(onescan_domain::calendar::DayKind::Holiday),
         workdays: count(onescan_domain::calendar::DayKind::Workday),

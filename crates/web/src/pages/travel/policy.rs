@@ -10,7 +10,7 @@ use onescan_domain::ids::TravelTypeId;
 use onescan_domain::institutions::{Member, MemberState};
 use onescan_domain::merchants::Merchant;
 use onescan_domain::money::Money;
-use onescan_domain::policy::DIMENSIONS;
+use onescan_domain::policy::{DIMENSIONS, FACTS, FactRow};
 use onescan_domain::rides::application::TravelType;
 use onescan_domain::rides::order::{RideDetails, RidePoint};
 use onescan_platforms::rides::{Moved, PolicyRefusal, PolicyVersion, Replay, Trial};
@@ -38,6 +38,8 @@ struct PolicyPage<'a> {
     members: Vec<Member>,
     providers: Vec<Merchant>,
     dimensions: Vec<DimensionHelp>,
+    /// What an expression can name.
+    facts: &'static [FactRow],
 }
 
 struct VersionRow {
@@ -75,6 +77,9 @@ pub struct PolicyForm {
     start: String,
     city: String,
     line: String,
+    /// Id or name of a stop of the carrier's feed.
+    from_stop: String,
+    to_stop: String,
     /// Local dates, both included.
     since: String,
     until: String,
@@ -182,6 +187,7 @@ async fn policy_page<'a>(
         members,
         providers,
         dimensions: DIMENSIONS.iter().map(help).collect(),
+        facts: FACTS,
     })
 }
 
@@ -276,9 +282,10 @@ async fn try_ride(
     let (Ok(person), Ok(provider)) = (form.member.parse(), form.provider.parse()) else {
         return Ok(Err(page.t("policy-try-who")));
     };
-    let point = RidePoint {
+    let point = |stop: &str| RidePoint {
         at,
         city: form.city.trim().to_owned(),
+        place: stop.trim().to_owned(),
         ..RidePoint::default()
     };
     let trial = Trial {
@@ -286,8 +293,8 @@ async fn try_ride(
         provider,
         amount,
         details: RideDetails {
-            end: point.clone(),
-            start: point,
+            start: point(&form.from_stop),
+            end: point(&form.to_stop),
             line: form.line.trim().to_owned(),
             ..RideDetails::default()
         },
