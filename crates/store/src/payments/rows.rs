@@ -421,7 +421,6 @@ pub(super) fn usage_key(bucket: Bucket, key: &UsageKey) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use onescan_domain::bucket::Bucket;
     use onescan_domain::codes::CodeRecordId;
