@@ -96,7 +96,10 @@ fn enter_sides(server: &Server, prepared: &Prepared) -> Result<()> {
         "record": prepared.record, "title_kind": "company", "title": "Bench GmbH", "vat_id": "DE999999999",
         "address": "Markt 1", "postcode": "10115", "city": "Berlin", "country": "DE",
     });
-    let post = prepare::post("/v1/invoice-profiles", &prepared.operator, None, &profile);
+    // The operator enters nobody's invoice details.
+    let key = server.command(&["institution", "key", &prepared.institution])?;
+    let key = prepare::text(&key, "key")?;
+    let post = prepare::post("/v1/invoice-profiles", &key, None, &profile);
     prepare::ask(server, vec![put, post]).map(drop)
 }
 

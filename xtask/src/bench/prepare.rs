@@ -271,7 +271,7 @@ impl Api<'_> {
             id: account,
             topped_up: INSTITUTION_MINOR,
         };
-        Ok((institution, text(&record, "id")?, account))
+        Ok((institution, text(&record["record"], "id")?, account))
     }
 
     fn make(&self, path: &str, new: &Value) -> Result<Value> {
