@@ -82,6 +82,10 @@ const NOT_SHOWN: &[&str] = &[
     "identity/number",
     "login",
     "refundRide/number",
+    "tryRide/start_stop",
+    "tryRide/end_stop",
+    "tryRide/end_city",
+    "tryRide/line",
 ];
 
 /// Pointers of the text fields in a body.
