@@ -38,6 +38,8 @@ use crate::wiring::House;
 
 /// Days of the past in which payments were made, and rides; everything else was made a week earlier.
 const DAYS: i64 = 30;
+/// What is put into a wallet, in minor units.
+const WALLET_MINOR: i64 = 60_000;
 const RIDE_DAYS: i64 = 90;
 const DAY_MS: i64 = 86_400_000;
 
@@ -101,6 +103,7 @@ pub(super) async fn seed(config: &Config, database: &DbConfig, content: Content)
         history::play(&seeding, &seeding.payers, &seeding.tills, now, DAYS).await?;
     }
     seeding.clock.set(now);
+    seeding.fill_wallets().await?;
     seeding.operator().await?;
     let Seeding { house, sheet, .. } = seeding;
     house.close().await;
@@ -337,7 +340,7 @@ impl Seeding {
         for number in 1..profiles {
             self.own_title(&enabled.record, person, number).await?;
         }
-        self.top_up(person.account, person.currency, 60_000).await?;
+        self.top_up(person.account, person.currency, WALLET_MINOR).await?;
         self.payers.push(Payer {
             record: enabled.record,
             person: person.id,
@@ -454,6 +457,19 @@ impl Seeding {
         Ok(())
     }
 
+    /// Whatever the month has cost: everybody can pay when the demo begins.
+    async fn fill_wallets(&self) -> Result<()> {
+        let own = self.payers.iter().filter(|payer| payer.member.is_none());
+        for payer in own {
+            let account = self.services().payments.account(payer.record.account).await?;
+            let account = account.context("a wallet has its account")?;
+            if account.available_minor() < WALLET_MINOR / 2 {
+                self.top_up(account.id, account.currency, WALLET_MINOR).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn top_up(&self, account: AccountId, currency: Currency, minor: i64) -> Result<()> {
         let request = MoveRequest {
             kind: TransferKind::TopUp,
@@ -462,7 +478,7 @@ impl Seeding {
             amount: Money::new(minor, currency),
             idempotency: Idempotency {
                 caller: "demo".to_owned(),
-                key: account.to_string(),
+                key: format!("{account}/{}", self.services().env.now_ms()),
                 fingerprint: minor.to_string(),
             },
         };

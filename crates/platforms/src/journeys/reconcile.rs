@@ -85,7 +85,11 @@ impl TapRide {
             device,
             counters,
             state,
-            number: heir.map_or(ride.key, |heir| heir.number),
+            // A ride keeps its number while it has the tap; otherwise that tap may begin another.
+            number: heir
+                .map(|heir| heir.number)
+                .filter(|number| ride.taps().any(|tap| tap == *number))
+                .unwrap_or(ride.key),
             attempt: heir.map_or(0, |heir| heir.attempt),
             fare: None,
             line: String::new(),

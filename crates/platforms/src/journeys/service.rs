@@ -1,8 +1,9 @@
 //! The work on streams of taps, and what providers and people see of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use onescan_domain::ids::{MerchantId, PersonId, RideOrderId};
+use onescan_domain::ids::{MerchantId, PersonId, RideOrderId, TapId};
 use onescan_domain::merchants::Merchant;
 use onescan_domain::money::Money;
 use onescan_domain::rides::order::{RideOrder, RideState};
@@ -49,6 +50,25 @@ pub struct Journeys {
 impl std::fmt::Debug for Journeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Journeys").finish_non_exhaustive()
+    }
+}
+
+/// Which ride of a stream an order is of.
+struct Held(HashMap<RideOrderId, TapId>);
+
+impl Held {
+    fn of(rides: &[TapRide]) -> Self {
+        Self(
+            rides
+                .iter()
+                .filter_map(|ride| Some((ride.order?, ride.ride.key)))
+                .collect(),
+        )
+    }
+
+    /// Whether the order is this ride's, now or from now on.
+    fn takes(&mut self, order: RideOrderId, ride: TapId) -> bool {
+        *self.0.entry(order).or_insert(ride) == ride
     }
 }
 
@@ -120,8 +140,9 @@ impl Journeys {
         let window = self.store.window(&stream).await?;
         let before = window.rides.clone();
         let mut plan = reconcile(&window, &setup, now);
+        let mut held = Held::of(&plan.rides);
         for ride in &mut plan.rides {
-            if let Err(error) = self.advance(ride, &desk).await {
+            if let Err(error) = self.advance(ride, &desk, &mut held).await {
                 tracing::warn!(%error, "a ride is worked on again later");
             }
         }
@@ -133,10 +154,10 @@ impl Journeys {
     }
 
     /// The next step of a ride. What stands when it fails is as before, or nearer.
-    async fn advance(&self, ride: &mut TapRide, desk: &Desk<'_>) -> Result<()> {
+    async fn advance(&self, ride: &mut TapRide, desk: &Desk<'_>, held: &mut Held) -> Result<()> {
         match ride.state {
             TapRideState::Open if ride.consultation.is_none() => self.consult(ride, desk).await,
-            TapRideState::Due | TapRideState::Unpriced => self.order(ride, desk).await,
+            TapRideState::Due | TapRideState::Unpriced => self.order(ride, desk, held).await,
             TapRideState::Withdrawing => self.give_back(ride, desk).await,
             TapRideState::Open
             | TapRideState::Waiting
@@ -162,7 +183,7 @@ impl Journeys {
     }
 
     /// Makes the ride's order, or brings the one it has to the fare; one that is too cheap is given back and made anew.
-    async fn order(&self, ride: &mut TapRide, desk: &Desk<'_>) -> Result<()> {
+    async fn order(&self, ride: &mut TapRide, desk: &Desk<'_>, held: &mut Held) -> Result<()> {
         let Some(quote) = desk.pricing.quote(&ride.ride) else {
             return self.leave(ride, TapRideState::Unpriced, Some(TapRideProblem::NoFare));
         };
@@ -172,6 +193,8 @@ impl Journeys {
             match ride.order {
                 None if quote.price.minor == 0 => return self.leave(ride, TapRideState::Free, None),
                 None => match self.take(ride, quote.price, desk).await? {
+                    // A tap that another ride was first told of: that order is the other's.
+                    Ok(order) if !held.takes(order, ride.ride.key) => ride.attempt += 1,
                     Ok(order) => ride.order = Some(order),
                     Err(problem) => return self.leave(ride, TapRideState::Unpriced, Some(problem)),
                 },
