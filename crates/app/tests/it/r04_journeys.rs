@@ -239,6 +239,37 @@ on_both! {
         assert_eq!(line.metro.balances(&app).await.1, 10_000 - 450 - 450);
     }
 
+    async fn r04_a_tap_that_named_an_order_and_was_parted_from_it_has_an_order_of_its_own(app: TestApp) {
+        let mut line = Line::open(&app).await;
+        let mut tower = StationGate::open(&app, &line.metro, "tower", TapKind::Exit, 62).await;
+        let setup = json!({"travel_type": "metro", "journey_max_minutes": 60, "late_minutes": 30});
+        let path = line.metro.provider_path("ride-setup");
+        app.put(&path).bearer(&line.metro.cast.merchant.key).json(&setup).send().await.ok(200);
+        let entry = line.lake.tap(&app, line.phone.show(&app, 1));
+        app.clock.advance_ms(10 * MINUTE_MS);
+        let out = tower.tap(&app, line.phone.show(&app, 2));
+        app.clock.advance_ms(10 * MINUTE_MS);
+        // The last exit is known alone, long enough to cost the maximum: its order is named after it.
+        line.fair.pass(&app, line.phone.show(&app, 3)).await;
+        app.clock.advance_ms(HOUR_MS);
+        app.work_on_taps().await;
+        assert_eq!(line.orders(&app).await.len(), 1);
+        // Then the entry: one ride, the same order.
+        line.lake.upload(&app, &[entry]).await;
+        app.work_on_taps().await;
+        assert_eq!((line.rides(&app).await.len(), line.orders(&app).await.len()), (1, 1));
+        // Then the exit in between, which parts them again.
+        tower.upload(&app, &[out]).await;
+        app.work_on_taps().await;
+        app.clock.advance_ms(HOUR_MS);
+        app.work_on_taps().await;
+        let rides = line.rides(&app).await;
+        assert!(rides.iter().all(|ride| ride["state"] == "ordered"), "{rides:?}");
+        let named: std::collections::BTreeSet<&str> = rides.iter().map(|ride| ride["ride"].as_str().unwrap()).collect();
+        assert_eq!((rides.len(), named.len()), (2, 2), "an order each: {rides:?}");
+        assert_eq!(line.orders(&app).await.len(), 2);
+    }
+
     async fn r04_one_tap_on_a_bus_is_a_ride_and_a_feed_that_comes_later_prices_it(app: TestApp) {
         let metro = Metro::open(&app, json!({})).await;
         app.top_up(metro.cast.member.person.account, 10_000).await;

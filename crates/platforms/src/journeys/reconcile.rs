@@ -85,11 +85,7 @@ impl TapRide {
             device,
             counters,
             state,
-            // A ride keeps its number while it has the tap; otherwise that tap may begin another.
-            number: heir
-                .map(|heir| heir.number)
-                .filter(|number| ride.taps().any(|tap| tap == *number))
-                .unwrap_or(ride.key),
+            number: heir.map_or(ride.key, |heir| heir.number),
             attempt: heir.map_or(0, |heir| heir.attempt),
             fare: None,
             line: String::new(),
