@@ -196,7 +196,7 @@ mod tampering {
         pub RESOLVED = "update payments set state = 'voided', hold_until = null
             where bucket = :bucket and state = 'authorised'";
         pub UNPAID = "update payments set state = 'voided' where bucket = :bucket and state = 'paid'";
-        pub COUNTER = "update accounts set counters = replace(counters, ' 1 ', ' -1 ') where bucket = :bucket";
+        pub COUNTER = "update accounts set counters = replace(counters, ' ', ' -') where bucket = :bucket";
         pub SALE = "delete from sales where bucket = :bucket";
         pub SALE_REFUND = "update sales set refunded_minor = refunded_minor + 1 where bucket = :bucket";
         pub CURRENCY = "update transfers set currency = 'CNY' where bucket = :bucket and kind = 'top_up'";
