@@ -1,7 +1,7 @@
 //! The rule engine: a policy is a tree of conditions over dimensions, and every decision tells what each dimension saw.
 //!
 //! Scenarios, travel policies and funding rules use the same engine. Integers only, no clock, no IO: the same
-//! call serves a payment, a dry run, and a replay of the past ([`replay`]). [`parse`] describes the text.
+//! call serves a payment, a dry run, and a replay of the past ([`replay`]). Module `parse` describes the text.
 //!
 //! **Invariant:** what the order does not say is unknown, and unknown is never permission: neither under `in` nor under
 //! `not in`, neither plainly nor under `not`.
@@ -66,7 +66,7 @@ impl Decision {
 }
 
 impl Policy {
-    /// Reads the text form: one condition a line, blocks by indentation; see [`parse`].
+    /// Reads the text form: one condition a line, blocks by indentation; see module `parse`.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::rules(text, None).map(Self::of_rules)
     }
