@@ -8,6 +8,7 @@
 
 mod applications;
 pub mod bills;
+mod debts;
 pub mod decider;
 mod grants;
 mod orders;
